@@ -1,0 +1,180 @@
+"""The runs of the seeds (*Dive into Deep Learning*'s recurrent chapters): every one a layer, a
+recipe of training, and a claim."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+from claims import Band, Claim, OnlyUnigram, Periodic
+
+import jaxrnn
+from jaxrnn import text
+
+
+class UnknownPreset(ValueError):
+    """No preset of that name; the sentence tells the nearest."""
+
+
+@dataclass(frozen=True)
+class Preset:
+    """How to train one model. `restart`: where the carry begins anew (jaxrnn.training)."""
+
+    summary: str
+    layer: jaxrnn.Layer
+    head: str  # the output layer's initializer
+    optimizer: str
+    learning_rate: float
+    clip: float
+    epochs: int
+    every: int  # epochs between two printed lines
+    claims: tuple[Claim, ...]
+    corpus: str = "analects"
+    fallback: str | None = None  # the corpus to take where the first is not at hand
+    sampling: text.Sampling = "consecutive"
+    restart: str = "epoch"
+    batch_size: int = 32
+    num_steps: int = 35
+    cut: int = 10_000
+
+
+_small, _torch = "small_normal", "pytorch_uniform"
+_rnn = jaxrnn.vanilla(256, recurrent_bias=True, initializer=_torch)
+_gru = jaxrnn.gru(256, recurrent_bias=True, initializer=_torch)
+_lstm = jaxrnn.lstm(256, recurrent_bias=True, initializer=_torch)
+
+
+def _scratch(summary: str, cell: jaxrnn.Cell, **fields) -> Preset:
+    """Weights N(0, 0.01²), biases zero, plain SGD at rate 100."""
+    settings = {"learning_rate": 100.0, "clip": 0.01, "epochs": 160, "every": 40, **fields}
+    return Preset(summary, jaxrnn.unroll(cell), _small, "sgd", **settings)
+
+
+def _concise(summary: str, layer: jaxrnn.Layer, **fields) -> Preset:
+    """PyTorch's layers and their initialisation, with Adam."""
+    settings = {"learning_rate": 0.01, "clip": 0.01, "epochs": 160, "every": 40, **fields}
+    return Preset(summary, layer, _torch, "adam", **settings)
+
+
+def _time_machine(summary: str, layer: jaxrnn.Layer, head: str, *claims: Claim, **fields) -> Preset:
+    """Plain SGD at rate 1, clipped at 1, on the Time Machine (else on Moby Dick)."""
+    settings = {
+        "corpus": "time_machine",
+        "fallback": "moby_dick",
+        "sampling": "consecutive-offset",
+        **fields,
+    }
+    return Preset(summary, layer, head, "sgd", 1.0, 1.0, 500, 10, claims, **settings)
+
+
+def _deep(depth: int) -> jaxrnn.Layer:
+    return jaxrnn.stack([jaxrnn.unroll(_lstm)] * depth)
+
+
+def _band(low: float, high: float) -> Band:
+    """On the Time Machine SGD spikes, so the median of the last 50 of 500 epochs is judged."""
+    return Band("time_machine", 500, low, high, median=50)
+
+
+PRESETS: dict[str, Preset] = {
+    "rnn-scratch": _scratch(
+        "vanilla RNN, SGD, random sampling",
+        jaxrnn.vanilla(256, initializer=_small),
+        sampling="random",
+        restart="minibatch",
+        epochs=250,
+        every=50,
+        claims=(Band("lyrics", 250, 1.1, 1.7),),
+    ),
+    "rnn-concise": _concise(
+        "nn.RNN, Adam",
+        jaxrnn.unroll(_rnn),
+        learning_rate=0.001,
+        epochs=250,
+        every=50,
+        claims=(Band("lyrics", 250, 1.0, 1.06),),
+    ),
+    "gru-scratch": _scratch(
+        "GRU, reset before the product, SGD",
+        jaxrnn.gru(256, "before", initializer=_small),
+        claims=(Band("lyrics", 40, 127, 172), Band("lyrics", 160, 1.0, 2.3)),
+    ),
+    "gru-scratch-after": _scratch(
+        "GRU, reset after the product, no recurrent bias, SGD",
+        jaxrnn.gru(256, "after", recurrent_bias=False, initializer=_small),
+        claims=(Band("lyrics", 40, 127, 172), Band("lyrics", 160, 1.0, 1.7)),
+    ),
+    "gru-concise": _concise(
+        "nn.GRU, Adam",
+        jaxrnn.unroll(_gru),
+        claims=(Band("lyrics", 40, 1.0, 1.05),),
+    ),
+    "lstm-scratch": _scratch(
+        "LSTM, SGD",
+        jaxrnn.lstm(256, initializer=_small),
+        claims=(Band("lyrics", 160, 2.5, 8.0),),
+    ),
+    "lstm-concise": _concise(
+        "nn.LSTM, Adam",
+        jaxrnn.unroll(_lstm),
+        claims=(Band("lyrics", 40, 1.0, 1.06),),
+    ),
+    "lstm-2-layers": _concise(
+        "nn.LSTM of two layers, Adam",
+        _deep(2),
+        claims=(Band("lyrics", 40, 1.0, 1.5),),
+    ),
+    "lstm-6-layers": _concise(
+        "nn.LSTM of six layers, Adam: too deep to train so",
+        _deep(6),
+        claims=(Band("lyrics", 40, 265, 285), OnlyUnigram(40, 0.05)),
+    ),
+    "bigru-concise": _concise(
+        "nn.GRU both ways, Adam: the backward pass has seen the answer",
+        jaxrnn.bidirectional(_gru),
+        claims=(
+            Band("lyrics", 40, 1.0, 1.001),
+            Periodic(40, 2, "it has only learnt to copy the next character, which is not there"),
+        ),
+    ),
+    "tm-rnn-scratch": _time_machine(
+        "vanilla RNN of 512",
+        jaxrnn.unroll(jaxrnn.vanilla(512, initializer=_small)),
+        _small,
+        _band(1.0, 1.25),
+    ),
+    "tm-rnn-random": _time_machine(
+        "vanilla RNN of 512, the carry zeroed at every minibatch",
+        jaxrnn.unroll(jaxrnn.vanilla(512, initializer=_small)),
+        _small,
+        _band(1.25, 1.75),
+        restart="minibatch",
+    ),
+    "tm-rnn-concise": _time_machine("nn.RNN", jaxrnn.unroll(_rnn), _torch, _band(1.15, 1.45)),
+    "tm-gru-scratch": _time_machine(
+        "GRU, reset before the product",
+        jaxrnn.unroll(jaxrnn.gru(256, "before", initializer=_small)),
+        _small,
+        _band(1.0, 1.3),
+    ),
+    "tm-gru-concise": _time_machine("nn.GRU", jaxrnn.unroll(_gru), _torch, _band(1.0, 1.1)),
+    "tm-lstm-scratch": _time_machine(
+        "LSTM", jaxrnn.unroll(jaxrnn.lstm(256, initializer=_small)), _small, _band(1.05, 1.4)
+    ),
+    "tm-lstm-concise": _time_machine("nn.LSTM", jaxrnn.unroll(_lstm), _torch, _band(1.0, 1.2)),
+}
+
+PREFIXES = {
+    "lyrics": ("分开", "不分开"),
+    "analects": ("子曰", "君子"),
+    "time_machine": ("time traveller", "traveller"),
+    "moby_dick": ("call me", "the whale"),
+}
+
+
+def find(name: str) -> Preset:
+    """The preset of that name, or UnknownPreset with the nearest name."""
+    if name in PRESETS:
+        return PRESETS[name]
+    near = difflib.get_close_matches(name, PRESETS, n=1, cutoff=0.0)[0]
+    raise UnknownPreset(f"no preset {name!r}; did you mean {near!r}? --list shows all.")

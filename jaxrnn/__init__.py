@@ -1,0 +1,60 @@
+"""jaxrnn: recurrent networks for JAX, as pure functions under `jax.lax.scan`."""
+
+from importlib import import_module as _import_module
+
+from jaxrnn import engine
+from jaxrnn._language_model import LanguageModel, LanguageModelParams, language_model
+from jaxrnn._types import Cell, Layer
+from jaxrnn.cells import (
+    GRU,
+    LSTM,
+    GRUCarry,
+    GRUParams,
+    LSTMCarry,
+    LSTMParams,
+    Vanilla,
+    VanillaCarry,
+    VanillaParams,
+    gru,
+    lstm,
+    vanilla,
+)
+from jaxrnn.layers import Bidirectional, Stack, Unroll, bidirectional, stack, unroll
+
+__version__ = "0.1.0"
+
+_ROOMS = ("linen", "nnx", "reference", "text", "training")  # loaded when first used
+
+
+def __getattr__(name: str):
+    if name in _ROOMS:
+        return _import_module(f"jaxrnn.{name}")
+    raise AttributeError(f"module 'jaxrnn' has no attribute {name!r}")
+
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "Bidirectional",
+    "Cell",
+    "GRUCarry",
+    "GRUParams",
+    "LSTMCarry",
+    "LSTMParams",
+    "LanguageModel",
+    "LanguageModelParams",
+    "Layer",
+    "Stack",
+    "Unroll",
+    "Vanilla",
+    "VanillaCarry",
+    "VanillaParams",
+    "bidirectional",
+    "engine",
+    "gru",
+    "language_model",
+    "lstm",
+    "stack",
+    "unroll",
+    "vanilla",
+]

@@ -1,0 +1,89 @@
+"""One clear sentence for bad input: it quotes the value and says what to do."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+def positive(name: str, value: Any) -> int:
+    """`value` as a positive int, or a sentence that quotes it."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool):
+        raise TypeError(f"`{name}` must be a positive integer, got {value!r}.")
+    if number <= 0:
+        raise ValueError(f"`{name}` must be positive, got {number}.")
+    return number
+
+
+def one_of(name: str, value: Any, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise ValueError(f"`{name}` must be one of {', '.join(map(repr, choices))}, got {value!r}.")
+
+
+def float_dtype(dtype: Any) -> jnp.dtype:
+    """The floating dtype meant by `dtype`; None is JAX's default one."""
+    if dtype is None:
+        return jnp.zeros(()).dtype
+    resolved = jnp.dtype(dtype)
+    if not jnp.issubdtype(resolved, jnp.floating):
+        raise TypeError(f"params need a floating dtype, got {resolved}.")
+    canonical = jax.dtypes.canonicalize_dtype(resolved)
+    if canonical != resolved:
+        raise TypeError(
+            f"dtype {resolved} needs JAX's x64 mode: set JAX_ENABLE_X64=1, or ask for {canonical}."
+        )
+    return canonical
+
+
+def is_tokens(xs: Any) -> bool:
+    """Integers are token ids, floats are features; anything else is refused."""
+    dtype = jnp.result_type(xs)
+    if jnp.issubdtype(dtype, jnp.integer):
+        return True
+    if jnp.issubdtype(dtype, jnp.floating):
+        return False
+    raise TypeError(f"inputs must be floats (features) or integers (token ids), got {dtype}.")
+
+
+def batch_shape_of(xs: Any, time_axes: int = 1) -> tuple[int, ...]:
+    """The batch axes of a sequence (`time_axes` = 1) or of one instant (0)."""
+    tokens, rank = is_tokens(xs), np.ndim(xs)
+    if rank < time_axes + (0 if tokens else 1):
+        want = "(T, *batch) of token ids, or (T, *batch, I) of features"
+        raise ValueError(
+            f"xs must be {want if time_axes else want.replace('T, ', '')}, "
+            f"got shape {np.shape(xs)} {jnp.result_type(xs)}."
+        )
+    return tuple(np.shape(xs)[time_axes:] if tokens else np.shape(xs)[time_axes:-1])
+
+
+def spell(tree: Any) -> str:
+    """A pytree of arrays as text: types, shapes, dtypes; no values."""
+    return str(jax.tree.map(_Spelled, tree))
+
+
+class _Spelled:
+    def __init__(self, leaf: Any):
+        self._text = f"{jnp.result_type(leaf)}{list(np.shape(leaf))}"
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+def same_form(what: str, got: Any, want: Any, advice: str) -> None:
+    """Same tree, shapes and dtypes, or a sentence that names both."""
+    alike = jax.tree.structure(got) == jax.tree.structure(want) and all(
+        np.shape(g) == np.shape(w) and jnp.result_type(g) == jnp.result_type(w)
+        for g, w in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True)
+    )
+    if not alike:
+        raise ValueError(f"{what} is {spell(got)}, but {spell(want)} is needed: {advice}")

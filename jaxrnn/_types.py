@@ -1,0 +1,108 @@
+"""What a cell is, what a layer is, and the letters that every docstring uses.
+
+The letters
+-----------
+T  time steps, always the leading axis of a sequence
+B  batch; ``*batch`` is any number of batch axes, also none
+I  input features, the trailing axis of ``xs``
+H  hidden features (``hidden_size``)
+G  gates: 4 for the LSTM, 3 for the GRU, 1 for the vanilla cell
+V  vocabulary: the number of distinct tokens
+
+One shape serves everything recurrent: ``(params, carry, x) -> (carry, y)``, so that
+``functools.partial(cell.step, params)`` *is* the body of a ``jax.lax.scan``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Protocol, runtime_checkable
+
+import jax
+
+Array = jax.Array
+Params = Any  # a pytree of arrays: a frozen dataclass for a cell, tuples of those above it
+Carry = Any  # a pytree of arrays, each leading with ``*batch``
+
+
+@runtime_checkable
+class Cell(Protocol):
+    """One instant of a recurrence. Anything with these four works in every layer."""
+
+    @property
+    def output_size(self) -> int:
+        """Features of ``y``."""
+        ...
+
+    def init(self, key: Array, input_size: int, dtype: Any = None) -> Params:
+        """Fresh params for inputs of `input_size` features."""
+        ...
+
+    def initial_carry(self, params: Params, batch_shape: tuple[int, ...] = ()) -> Carry:
+        """The carry before the first step; every leaf leads with `batch_shape`."""
+        ...
+
+    def step(self, params: Params, carry: Carry, x: Array) -> tuple[Carry, Array]:
+        """One instant: x (*batch, I) -> y (*batch, output_size)."""
+        ...
+
+
+@runtime_checkable
+class Divided(Cell, Protocol):
+    """A cell that also says how its work divides between all of time at once and one instant.
+
+    ``step`` stays the equation; a law holds the two together. In order of use::
+
+        w, drives       = project(params, xs)          all of time; differentiated by JAX
+        carry, y, saved = advance(w, carry, drive)     one instant, forwards
+        w', locals      = linearize(w, saved)          all of time: local derivatives in bulk
+        dcarry, ddrive  = retreat(w', local, dcarry, dy)   one instant, backwards
+        dw              = collect(saved, locals, ddrives)  all of time: one product a matrix
+    """
+
+    def project(self, params: Params, xs: Array) -> tuple[Any, Any]: ...
+
+    def advance(self, w: Any, carry: Carry, drive: Any) -> tuple[Carry, Array, Any]: ...
+
+    def linearize(self, w: Any, saved: Any) -> tuple[Any, Any]: ...
+
+    def retreat(self, w: Any, local: Any, dcarry: Carry, dy: Array) -> tuple[Carry, Any]: ...
+
+    def collect(self, saved: Any, locals_: Any, ddrives: Any) -> Any: ...
+
+
+@runtime_checkable
+class Layer(Protocol):
+    """A walk through all of time. Combinators take layers and return layers."""
+
+    @property
+    def output_size(self) -> int:
+        """Features of ``ys``."""
+        ...
+
+    def init(self, key: Array, input_size: int, dtype: Any = None) -> Params: ...
+
+    def initial_carry(self, params: Params, batch_shape: tuple[int, ...] = ()) -> Carry: ...
+
+    def apply(
+        self,
+        params: Params,
+        carry: Carry | None,
+        xs: Array,
+        *,
+        lengths: Array | None = None,
+        mask: Array | None = None,
+        resets: Array | None = None,
+    ) -> tuple[Carry, Array]:
+        """xs (T, *batch, I), or token ids (T, *batch) -> ys (T, *batch, output_size)."""
+        ...
+
+
+class When(NamedTuple):
+    """Which instants count, as booleans (T, *batch), or None: then absent from the program.
+
+    valid: the step happens; elsewhere the carry is held and the output is padding.
+    fresh: a document begins here; the carry before it must not be seen.
+    """
+
+    valid: Array | None = None
+    fresh: Array | None = None

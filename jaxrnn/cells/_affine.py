@@ -1,0 +1,78 @@
+"""The affine maps that every cell shares: inputs (or token ids) times w_x, plus biases."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxrnn import _checks
+
+
+def plus(x: jax.Array, b: jax.Array | None) -> jax.Array:
+    """x + b along the features; a bias that is None adds nothing."""
+    return x if b is None else x + jnp.broadcast_to(b, x.shape)
+
+
+def inputs(w_x: jax.Array, x: jax.Array) -> jax.Array:
+    """x @ w_x for features (..., I). For token ids (...), the rows of w_x that one-hot vectors
+    would pick: an id outside 0…I-1 picks a row of zeros (negative ids do not wrap)."""
+    if not _checks.is_tokens(x):
+        return x @ w_x
+    return w_x.at[x].get(mode="fill", fill_value=0, wrap_negative_indices=False)
+
+
+def outer(a: jax.Array, b: jax.Array) -> jax.Array:
+    """Σ aᵀ b over all leading axes, time and batch alike: (..., M), (..., N) -> (M, N)."""
+    return a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
+
+
+def total(x: jax.Array) -> jax.Array:
+    """Σ x over all axes but the features."""
+    return x.reshape(-1, x.shape[-1]).sum(0)
+
+
+def check(cell: Any, params_type: type, gates: int, params: Any, xs: Any) -> None:
+    """`params` are this cell's and fit `xs`, or one sentence says what does not."""
+    if not isinstance(params, params_type):
+        raise TypeError(
+            f"{cell} needs {params_type.__name__}, got {type(params).__name__}: "
+            f"make them with this cell's `init`."
+        )
+    H, wide = cell.hidden_size, gates * cell.hidden_size
+    want = {"w_h": (H, wide), "b": (wide,)}
+    if cell.recurrent_bias:
+        want["b_h"] = (wide,)
+    if (params.b_h is not None) != cell.recurrent_bias:
+        raise ValueError(
+            f"`b_h` is {'None' if params.b_h is None else 'an array'} but {cell} has "
+            f"recurrent_bias={cell.recurrent_bias}: these params belong to another cell."
+        )
+    for name, shape in want.items():
+        if np.shape(getattr(params, name)) != shape:
+            raise ValueError(
+                f"`{name}` has shape {np.shape(getattr(params, name))}, but {cell} needs {shape}."
+            )
+    if np.ndim(params.w_x) != 2 or np.shape(params.w_x)[1] != wide:
+        raise ValueError(f"`w_x` has shape {np.shape(params.w_x)}, but {cell} needs (I, {wide}).")
+    _check_dtypes(params)
+    if _checks.is_tokens(xs):
+        return
+    if np.shape(xs)[-1:] != (params.w_x.shape[0],):
+        raise ValueError(
+            f"xs has shape {np.shape(xs)}, but its last axis must be w_x's first: "
+            f"w_x has shape {params.w_x.shape}."
+        )
+    if jnp.result_type(xs) != params.w_h.dtype:
+        raise TypeError(
+            f"xs is {jnp.result_type(xs)} but the params are {params.w_h.dtype}: cast one of them."
+        )
+
+
+def _check_dtypes(params: Any) -> None:
+    dtypes = {name: a.dtype for name, a in vars(params).items() if a is not None}
+    if len(set(dtypes.values())) > 1:
+        listed = ", ".join(f"{name} {dtype}" for name, dtype in dtypes.items())
+        raise TypeError(f"the params of one cell share one dtype, got {listed}.")

@@ -1,0 +1,181 @@
+"""The gated recurrent unit (Cho et al. 2014), in its three variants."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxrnn import _checks
+from jaxrnn.cells import _affine, _initializers
+
+GATES = 3  # in the order r z n
+RESETS = ("after", "before")
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class GRUParams:
+    """w_x (I, 3H), w_h (H, 3H), b (3H), b_h (3H) or None; columns in the order r z n."""
+
+    w_x: jax.Array
+    w_h: jax.Array
+    b: jax.Array
+    b_h: jax.Array | None = None
+
+
+class GRUCarry(NamedTuple):
+    """h (*batch, H)."""
+
+    h: jax.Array
+
+
+class Saved(NamedTuple):
+    """What one instant leaves for its adjoint: h before it, the activated gates (3H) and,
+    for reset after, h W_hn + b_hn (H)."""
+
+    h: jax.Array
+    gates: jax.Array
+    past: jax.Array | None
+
+
+class Local(NamedTuple):
+    """Slopes of an instant: ∂h'/∂ the three gates before activation (r: ∂(r ⊙ h)/∂r for reset
+    before), the reset and update gates themselves."""
+
+    r_slope: jax.Array
+    z_slope: jax.Array
+    n_slope: jax.Array
+    r: jax.Array
+    z: jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class GRU:
+    """One instant of a GRU: the same job as the vanilla cell, through two gates::
+
+        r, z = σ(x W_x + h W_h + b)                     reset and update gate
+        n    = tanh(x W_x + b + r ⊙ (h W_h + b_h))      candidate, reset="after"
+        n    = tanh(x W_x + b + (r ⊙ h) W_h + b_h)      candidate, reset="before"
+        h'   = z ⊙ h + (1 - z) ⊙ n
+
+    each gate with its own columns of the weights. `recurrent_bias` (b_h, which joins b in r
+    and z) defaults to True for reset after, else False: so the default is PyTorch's and
+    cuDNN's cell. `initializer` as in :class:`LSTM`.
+    """
+
+    hidden_size: int
+    reset: str = "after"
+    recurrent_bias: bool | None = None
+    initializer: str | _initializers.Scheme = "glorot_orthogonal"
+
+    def __post_init__(self):
+        object.__setattr__(self, "hidden_size", _checks.positive("hidden_size", self.hidden_size))
+        _checks.one_of("reset", self.reset, RESETS)
+        if self.recurrent_bias is None:
+            object.__setattr__(self, "recurrent_bias", self.reset == "after")
+        _initializers.scheme(self.initializer)
+
+    @property
+    def output_size(self) -> int:
+        return self.hidden_size
+
+    def init(self, key: jax.Array, input_size: int, dtype: Any = None) -> GRUParams:
+        return _initializers.draw(
+            self.initializer,
+            GRUParams,
+            key,
+            input_size=input_size,
+            hidden_size=self.hidden_size,
+            gates=GATES,
+            recurrent_bias=bool(self.recurrent_bias),
+            dtype=dtype,
+        )
+
+    def initial_carry(self, params: GRUParams, batch_shape: tuple[int, ...] = ()) -> GRUCarry:
+        return GRUCarry(h=jnp.zeros((*batch_shape, self.hidden_size), params.w_h.dtype))
+
+    def step(self, params: GRUParams, carry: GRUCarry, x: jax.Array) -> tuple[GRUCarry, jax.Array]:
+        """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
+        _affine.check(self, GRUParams, GATES, params, x)
+        h = carry.h
+        x_r, x_z, x_n = _thirds(_affine.plus(_affine.inputs(params.w_x, x), params.b))
+        w_r, w_z, w_n = _thirds(params.w_h)
+        b_r, b_z, b_n = (None,) * 3 if params.b_h is None else _thirds(params.b_h)
+        r = jax.nn.sigmoid(x_r + _affine.plus(h @ w_r, b_r))
+        z = jax.nn.sigmoid(x_z + _affine.plus(h @ w_z, b_z))
+        if self.reset == "after":
+            n = jnp.tanh(x_n + r * _affine.plus(h @ w_n, b_n))
+        else:
+            n = jnp.tanh(x_n + _affine.plus((r * h) @ w_n, b_n))
+        h = z * h + (1 - z) * n
+        return GRUCarry(h), h
+
+    # How the work divides: see `jaxrnn._types.Divided`.
+
+    def project(self, params: GRUParams, xs: jax.Array) -> tuple[Any, jax.Array]:
+        _affine.check(self, GRUParams, GATES, params, xs)
+        drives, H = _affine.plus(_affine.inputs(params.w_x, xs), params.b), self.hidden_size
+        if self.reset == "before":
+            drives = _affine.plus(drives, params.b_h)
+            return (params.w_h[:, : 2 * H], params.w_h[:, 2 * H :]), drives
+        if params.b_h is None:
+            return (params.w_h, None), drives
+        outside = jnp.where(
+            jnp.arange(GATES * H) < 2 * H, params.b_h, 0
+        )  # b_hn stays inside r ⊙ (…)
+        return (params.w_h, params.b_h[2 * H :]), _affine.plus(drives, outside)
+
+    def advance(self, w, carry, drive):
+        h, H = carry.h, self.hidden_size
+        if self.reset == "after":
+            w_h, b_n = w
+            a = h @ w_h
+            rz = jax.nn.sigmoid(drive[..., : 2 * H] + a[..., : 2 * H])
+            past = _affine.plus(a[..., 2 * H :], b_n)
+            n = jnp.tanh(drive[..., 2 * H :] + rz[..., :H] * past)
+        else:
+            w_rz, w_n = w
+            rz, past = jax.nn.sigmoid(drive[..., : 2 * H] + h @ w_rz), None
+            n = jnp.tanh(drive[..., 2 * H :] + (rz[..., :H] * h) @ w_n)
+        z = rz[..., H:]
+        y = n + z * (h - n)
+        return GRUCarry(y), y, Saved(h, jnp.concatenate([rz, n], axis=-1), past)
+
+    def linearize(self, w, saved):
+        r, z, n = _thirds(saved.gates)
+        z_slope, n_slope = (saved.h - n) * z * (1 - z), (1 - z) * (1 - n * n)
+        r_slope = r * (1 - r) * (saved.h if self.reset == "before" else n_slope * saved.past)
+        w = (w[0].T, w[1].T) if self.reset == "before" else w[0].T
+        return w, Local(r_slope, z_slope, n_slope, r, z)
+
+    def retreat(self, w, local, dcarry, dy):
+        dh = dcarry.h + dy
+        dz, dn = dh * local.z_slope, dh * local.n_slope
+        if self.reset == "after":
+            dr = dh * local.r_slope
+            dh = dh * local.z + jnp.concatenate([dr, dz, dn * local.r], axis=-1) @ w
+        else:
+            w_rz_t, w_n_t = w
+            du = dn @ w_n_t  # of u = r ⊙ h
+            dr = du * local.r_slope
+            dh = dh * local.z + du * local.r + jnp.concatenate([dr, dz], axis=-1) @ w_rz_t
+        return GRUCarry(dh), jnp.concatenate([dr, dz, dn], axis=-1)
+
+    def collect(self, saved, locals_, ddrives):
+        H = self.hidden_size
+        drz, dn = ddrives[..., : 2 * H], ddrives[..., 2 * H :]
+        if self.reset == "before":
+            return _affine.outer(saved.h, drz), _affine.outer(locals_.r * saved.h, dn)
+        dpast = dn * locals_.r
+        dw_h = _affine.outer(saved.h, jnp.concatenate([drz, dpast], axis=-1))
+        return dw_h, _affine.total(dpast) if self.recurrent_bias else None
+
+
+def _thirds(x: jax.Array) -> list[jax.Array]:
+    return jnp.split(x, GATES, axis=-1)
+
+
+gru = GRU

@@ -1,0 +1,114 @@
+"""The vanilla recurrent cell (Elman 1990)."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxrnn import _checks
+from jaxrnn.cells import _affine, _initializers
+
+ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class VanillaParams:
+    """w_x (I, H), w_h (H, H), b (H), b_h (H) or None."""
+
+    w_x: jax.Array
+    w_h: jax.Array
+    b: jax.Array
+    b_h: jax.Array | None = None
+
+
+class VanillaCarry(NamedTuple):
+    """h (*batch, H)."""
+
+    h: jax.Array
+
+
+class Saved(NamedTuple):
+    """h before an instant and after it."""
+
+    h: jax.Array
+    y: jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class Vanilla:
+    """One instant of a vanilla recurrent network::
+
+        h' = φ(x W_x + h W_h + b)
+
+    with φ tanh or relu (`activation`). At T = 1 from a zero carry it is one layer of a
+    perceptron. `recurrent_bias` and `initializer` as in :class:`LSTM`.
+    """
+
+    hidden_size: int
+    activation: str = "tanh"
+    recurrent_bias: bool = False
+    initializer: str | _initializers.Scheme = "glorot_orthogonal"
+
+    def __post_init__(self):
+        object.__setattr__(self, "hidden_size", _checks.positive("hidden_size", self.hidden_size))
+        _checks.one_of("activation", self.activation, tuple(ACTIVATIONS))
+        _initializers.scheme(self.initializer)
+
+    @property
+    def output_size(self) -> int:
+        return self.hidden_size
+
+    def init(self, key: jax.Array, input_size: int, dtype: Any = None) -> VanillaParams:
+        return _initializers.draw(
+            self.initializer,
+            VanillaParams,
+            key,
+            input_size=input_size,
+            hidden_size=self.hidden_size,
+            gates=1,
+            recurrent_bias=self.recurrent_bias,
+            dtype=dtype,
+        )
+
+    def initial_carry(
+        self, params: VanillaParams, batch_shape: tuple[int, ...] = ()
+    ) -> VanillaCarry:
+        return VanillaCarry(h=jnp.zeros((*batch_shape, self.hidden_size), params.w_h.dtype))
+
+    def step(
+        self, params: VanillaParams, carry: VanillaCarry, x: jax.Array
+    ) -> tuple[VanillaCarry, jax.Array]:
+        """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
+        _affine.check(self, VanillaParams, 1, params, x)
+        a = _affine.plus(_affine.inputs(params.w_x, x) + carry.h @ params.w_h, params.b)
+        h = ACTIVATIONS[self.activation](_affine.plus(a, params.b_h))
+        return VanillaCarry(h), h
+
+    # How the work divides: see `jaxrnn._types.Divided`.
+
+    def project(self, params: VanillaParams, xs: jax.Array) -> tuple[jax.Array, jax.Array]:
+        _affine.check(self, VanillaParams, 1, params, xs)
+        drives = _affine.plus(_affine.inputs(params.w_x, xs), params.b)
+        return params.w_h, _affine.plus(drives, params.b_h)
+
+    def advance(self, w_h, carry, drive):
+        h = ACTIVATIONS[self.activation](drive + carry.h @ w_h)
+        return VanillaCarry(h), h, Saved(carry.h, h)
+
+    def linearize(self, w_h, saved):
+        y = saved.y
+        return w_h.T, 1 - y * y if self.activation == "tanh" else (y > 0).astype(y.dtype)
+
+    def retreat(self, w_h_t, slope, dcarry, dy):
+        da = (dcarry.h + dy) * slope
+        return VanillaCarry(da @ w_h_t), da
+
+    def collect(self, saved, slopes, ddrives):
+        return _affine.outer(saved.h, ddrives)
+
+
+vanilla = Vanilla

@@ -1,0 +1,124 @@
+"""Which instants count: `When` built from lengths, mask and resets, and what it does to a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.core import Tracer
+
+from jaxrnn._types import Carry, When
+
+
+def when(shape: tuple[int, ...], lengths: Any = None, mask: Any = None, resets: Any = None) -> When:
+    """`When` for a sequence of `shape` (T, *batch); `lengths` and `mask` are ANDed."""
+    valid = None if mask is None else _flags("mask", mask, shape)
+    if lengths is not None:
+        short = _within(lengths, shape)
+        valid = short if valid is None else valid & short
+    return When(valid, None if resets is None else _flags("resets", resets, shape))
+
+
+def _flags(name: str, flags: Any, shape: tuple[int, ...]) -> jax.Array:
+    if np.shape(flags) != shape:
+        raise ValueError(f"`{name}` must be (T, *batch) = {shape}, got {np.shape(flags)}.")
+    if not jnp.issubdtype(jnp.result_type(flags), jnp.bool_):
+        raise TypeError(f"`{name}` must be boolean, got {jnp.result_type(flags)}.")
+    return jnp.asarray(flags)
+
+
+def _within(lengths: Any, shape: tuple[int, ...]) -> jax.Array:
+    if np.shape(lengths) != shape[1:]:
+        raise ValueError(f"`lengths` must be (*batch) = {shape[1:]}, got {np.shape(lengths)}.")
+    if not jnp.issubdtype(jnp.result_type(lengths), jnp.integer):
+        raise TypeError(f"`lengths` must be integers, got {jnp.result_type(lengths)}.")
+    if not isinstance(lengths, Tracer):
+        out = [n for n in np.ravel(lengths) if not 0 <= n <= shape[0]]
+        if out:
+            raise ValueError(f"`lengths` must lie in 0…T = {shape[0]}, got {out[0]}.")
+    steps = jnp.arange(shape[0], dtype=jnp.int32).reshape(-1, *(1 for _ in shape[1:]))
+    return steps < jnp.asarray(lengths, jnp.int32)[None]
+
+
+def select(flags: jax.Array | None, chosen: Any, other: Any) -> Any:
+    """`chosen` where `flags` (*batch), else `other`: pytrees whose leaves lead with *batch."""
+
+    if flags is None:
+        return chosen
+
+    def leaf(a: jax.Array, b: jax.Array) -> jax.Array:
+        return jnp.where(jnp.expand_dims(flags, tuple(range(flags.ndim, a.ndim))), a, b)
+
+    return jax.tree.map(leaf, chosen, other)
+
+
+def clean(valid: jax.Array | None, xs: jax.Array) -> jax.Array:
+    """xs with zeros where it is not valid, so that NaN in padding stops at the door."""
+    return select(valid, xs, jnp.zeros_like(xs))
+
+
+def forwards(instant: Callable, start: Carry, reverse: bool) -> Callable:
+    """The body of a scan over ``(drive, when)``: one instant as `when` allows it.
+
+    ``instant(carry, drive) -> (carry, y, saved)``. A document that begins at t hides the past
+    before step t from a forward walk, after step t from a reversed one.
+    """
+
+    def body(carry: Carry, inputs: tuple[Any, When]) -> tuple[Carry, tuple[jax.Array, Any]]:
+        drive, (valid, fresh) = inputs
+        if fresh is not None and not reverse:
+            carry = select(fresh, start, carry)
+        after, y, saved = instant(carry, drive)
+        after, y = select(valid, (after, y), (carry, jnp.zeros_like(y)))
+        if fresh is not None and reverse:
+            after = select(fresh, start, after)
+        return after, (y, saved)
+
+    return body
+
+
+def backwards(instant: Callable, reverse: bool) -> Callable:
+    """The adjoint of `forwards`: a body over ``(local, dy, when)``; carries (dcarry, dstart).
+
+    ``instant(local, dcarry, dy) -> (dcarry, ddrive)``; dstart gathers what restarts absorb.
+    """
+
+    def body(state: tuple[Carry, Carry], inputs: tuple[Any, jax.Array, When]):
+        (dcarry, dstart), (local, dy, (valid, fresh)) = state, inputs
+        if fresh is not None and reverse:
+            dcarry, dstart = _absorb(fresh, dcarry, dstart)
+        if valid is None:
+            dcarry, ddrive = instant(local, dcarry, dy)
+        else:
+            nothing = jax.tree.map(jnp.zeros_like, (dcarry, dy))
+            through, dy = select(valid, (dcarry, dy), nothing)
+            held = select(valid, nothing[0], dcarry)
+            through, ddrive = instant(local, through, dy)
+            dcarry = jax.tree.map(jnp.add, through, held)
+        if fresh is not None and not reverse:
+            dcarry, dstart = _absorb(fresh, dcarry, dstart)
+        return (dcarry, dstart), ddrive
+
+    return body
+
+
+def _absorb(fresh: jax.Array, dcarry: Carry, dstart: Carry) -> tuple[Carry, Carry]:
+    nothing = jax.tree.map(jnp.zeros_like, dcarry)
+    dstart = jax.tree.map(jnp.add, dstart, select(fresh, dcarry, nothing))
+    return select(fresh, nothing, dcarry), dstart
+
+
+def hold(valid: jax.Array, ys: jax.Array, reverse: bool) -> jax.Array:
+    """ys (T, *batch, F) with padding filled by the last valid output in the order of walking,
+    zero where there was none yet."""
+    steps = jnp.arange(valid.shape[0]).reshape(-1, *(1 for _ in valid.shape[1:]))
+    none = valid.shape[0] if reverse else -1
+    marks = jnp.where(valid, jnp.broadcast_to(steps, valid.shape), none)
+    scan = jax.lax.cummin if reverse else jax.lax.cummax
+    last = scan(marks, axis=0, reverse=reverse)
+    index = jnp.clip(last, 0, max(valid.shape[0] - 1, 0))[..., None]
+    held = jnp.take_along_axis(ys, index, axis=0)
+    return select(last == none, jnp.zeros_like(ys), held)

@@ -1,0 +1,248 @@
+"""unroll, stack, bidirectional: walks through time, and ways to combine them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxrnn import _checks, engine
+from jaxrnn._types import Carry, Cell, Layer, Params, When
+
+PADDINGS = ("zero", "held")
+
+
+@dataclasses.dataclass(frozen=True)
+class Unroll:
+    """A cell walked through time: the loop ::
+
+        for t in range(T):                       # reversed(range(T)) with `reverse`
+            carry, ys[t] = cell.step(params, carry, xs[t])
+
+    compiled as one `lax.scan`. See :func:`unroll`.
+    """
+
+    cell: Cell
+    reverse: bool = False
+    padding: str = "zero"
+    engine: str = "auto"
+
+    def __post_init__(self):
+        if not isinstance(self.cell, Cell):
+            raise TypeError(
+                f"unroll needs a cell (init, initial_carry, step, output_size), got {self.cell!r}."
+            )
+        _checks.one_of("padding", self.padding, PADDINGS)
+        engine.choose(self.cell, self.engine)
+
+    @property
+    def output_size(self) -> int:
+        return self.cell.output_size
+
+    def init(self, key: jax.Array, input_size: int, dtype: Any = None) -> Params:
+        return self.cell.init(key, input_size, dtype)
+
+    def initial_carry(self, params: Params, batch_shape: tuple[int, ...] = ()) -> Carry:
+        return self.cell.initial_carry(params, batch_shape)
+
+    def apply(
+        self,
+        params: Params,
+        carry: Carry | None,
+        xs: jax.Array,
+        *,
+        lengths: Any = None,
+        mask: Any = None,
+        resets: Any = None,
+    ) -> tuple[Carry, jax.Array]:
+        """xs (T, *batch, I), or token ids (T, *batch) -> final carry, ys (T, *batch, H).
+
+        A carry of None means the initial one. See :func:`unroll` for the rest.
+        """
+        batch_shape, when = _at_the_door(xs, lengths, mask, resets)
+        carry = self._carry(params, carry, batch_shape)
+        carry, ys = engine.walk(
+            self.cell,
+            params,
+            carry,
+            jnp.asarray(xs),
+            when,
+            reverse=self.reverse,
+            engine=self.engine,
+        )
+        if self.padding == "held" and when.valid is not None:
+            ys = engine.hold(when.valid, ys, self.reverse)
+        return carry, ys
+
+    def _carry(self, params: Params, carry: Carry | None, batch_shape: tuple[int, ...]) -> Carry:
+        if carry is None:
+            return self.cell.initial_carry(params, batch_shape)
+        want = jax.eval_shape(lambda p: self.cell.initial_carry(p, batch_shape), params)
+        advice = "take it from `initial_carry`, or from the last call of the same layer."
+        _checks.same_form(f"the carry given to {self.cell}", carry, want, advice)
+        return carry
+
+
+@dataclasses.dataclass(frozen=True)
+class Bidirectional:
+    """Two walks over the same xs, one each way; ys are [forward, backward] along the features.
+    Params and carries are pairs (forward, backward). See :func:`bidirectional`."""
+
+    forward: Unroll
+    backward: Unroll
+
+    @property
+    def output_size(self) -> int:
+        return self.forward.output_size + self.backward.output_size
+
+    def init(self, key: jax.Array, input_size: int, dtype: Any = None) -> Params:
+        key_forward, key_backward = jax.random.split(key)
+        return (
+            self.forward.init(key_forward, input_size, dtype),
+            self.backward.init(key_backward, input_size, dtype),
+        )
+
+    def initial_carry(self, params: Params, batch_shape: tuple[int, ...] = ()) -> Carry:
+        _same_count("params", params, 2, self)
+        return tuple(
+            layer.initial_carry(p, batch_shape)
+            for layer, p in zip((self.forward, self.backward), params, strict=True)
+        )
+
+    def apply(
+        self,
+        params: Params,
+        carry: Carry | None,
+        xs: jax.Array,
+        *,
+        lengths: Any = None,
+        mask: Any = None,
+        resets: Any = None,
+    ) -> tuple[Carry, jax.Array]:
+        """xs (T, *batch, I), or token ids (T, *batch) -> carries, ys (T, *batch, output_size)."""
+        _, when = _at_the_door(xs, lengths, mask, resets)
+        _same_count("params", params, 2, self)
+        carry = _carries(carry, 2, self)
+        walks = [
+            layer.apply(p, c, xs, mask=when.valid, resets=when.fresh)
+            for layer, p, c in zip((self.forward, self.backward), params, carry, strict=True)
+        ]
+        (carry_forward, ys_forward), (carry_backward, ys_backward) = walks
+        ys = jnp.concatenate([ys_forward, ys_backward], axis=-1)
+        return (carry_forward, carry_backward), ys
+
+
+@dataclasses.dataclass(frozen=True)
+class Stack:
+    """Layers one on the other: each reads the ys of the one below.
+    Params and carries are tuples, bottom first. See :func:`stack`."""
+
+    layers: tuple[Layer, ...]
+
+    def __post_init__(self):
+        object.__setattr__(self, "layers", tuple(self.layers))
+        if not self.layers:
+            raise ValueError("stack needs at least one layer, got none.")
+        for layer in self.layers:
+            if not isinstance(layer, Layer):
+                raise TypeError(
+                    f"stack needs layers, got {layer!r}: `unroll` makes a cell a layer."
+                )
+
+    @property
+    def output_size(self) -> int:
+        return self.layers[-1].output_size
+
+    def init(self, key: jax.Array, input_size: int, dtype: Any = None) -> Params:
+        keys = jax.random.split(key, len(self.layers))
+        sizes = (input_size, *(layer.output_size for layer in self.layers[:-1]))
+        return tuple(
+            layer.init(k, size, dtype)
+            for layer, k, size in zip(self.layers, keys, sizes, strict=True)
+        )
+
+    def initial_carry(self, params: Params, batch_shape: tuple[int, ...] = ()) -> Carry:
+        _same_count("params", params, len(self.layers), self)
+        return tuple(
+            layer.initial_carry(p, batch_shape)
+            for layer, p in zip(self.layers, params, strict=True)
+        )
+
+    def apply(
+        self,
+        params: Params,
+        carry: Carry | None,
+        xs: jax.Array,
+        *,
+        lengths: Any = None,
+        mask: Any = None,
+        resets: Any = None,
+    ) -> tuple[Carry, jax.Array]:
+        """xs (T, *batch, I), or token ids (T, *batch) -> carries, ys (T, *batch, output_size)."""
+        _, when = _at_the_door(xs, lengths, mask, resets)
+        _same_count("params", params, len(self.layers), self)
+        carries = []
+        for layer, p, c in zip(
+            self.layers, params, _carries(carry, len(self.layers), self), strict=True
+        ):
+            c, xs = layer.apply(p, c, xs, mask=when.valid, resets=when.fresh)
+            carries.append(c)
+        return tuple(carries), xs
+
+
+def _at_the_door(xs: Any, lengths: Any, mask: Any, resets: Any) -> tuple[tuple[int, ...], When]:
+    """Batch shape and `When` of a sequence, checked once."""
+    batch_shape = _checks.batch_shape_of(xs)
+    return batch_shape, engine.when((np.shape(xs)[0], *batch_shape), lengths, mask, resets)
+
+
+def _same_count(what: str, got: Any, count: int, layer: Any) -> None:
+    if not isinstance(got, tuple) or len(got) != count or hasattr(got, "_fields"):
+        form = f"a tuple of {len(got)}" if isinstance(got, tuple) else type(got).__name__
+        raise ValueError(f"{what} must be a tuple of {count} for {layer}, got {form}.")
+
+
+def _carries(carry: Carry | None, count: int, layer: Any) -> tuple:
+    if carry is None:
+        return (None,) * count
+    _same_count("the carry", carry, count, layer)
+    return carry
+
+
+def unroll(
+    cell: Cell, reverse: bool = False, *, padding: str = "zero", engine: str = "auto"
+) -> Unroll:
+    """A cell as a layer that walks time, the leading axis; `reverse` walks it from the end
+    (ys[t] still answers xs[t]).
+
+    ``layer.apply(params, carry, xs, lengths=…, mask=…, resets=…)``: `lengths` (*batch) and `mask`
+    (T, *batch) say which steps are valid, and are ANDed. At an invalid step the carry is held, the
+    input is not read (it may be NaN), and the output is `padding`: ``"zero"``, or ``"held"``, the
+    last valid output. `resets` (T, *batch): a document begins at t; a forward layer restarts from
+    `initial_carry` before step t, a reversed one after it.
+
+    `engine="scan"` forces the plain `lax.scan` of `cell.step`, which forward-mode
+    differentiation (`jax.jvp`, `jax.jacfwd`) needs; ``jaxrnn.engine.choose(cell)`` tells the
+    path that ``"auto"`` takes.
+    """
+    return Unroll(cell, reverse, padding, engine)
+
+
+def bidirectional(
+    forward: Cell, backward: Cell | None = None, *, padding: str = "zero", engine: str = "auto"
+) -> Bidirectional:
+    """One cell for both directions (each with params of its own), or one for each
+    (Schuster & Paliwal 1997). Options as in :func:`unroll`."""
+    return Bidirectional(
+        unroll(forward, padding=padding, engine=engine),
+        unroll(forward if backward is None else backward, True, padding=padding, engine=engine),
+    )
+
+
+def stack(layers: Sequence[Layer]) -> Stack:
+    """Layers -> one deep layer, bottom first."""
+    return Stack(tuple(layers))

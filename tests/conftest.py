@@ -1,0 +1,70 @@
+"""What every test stands on: a strict JAX, and random keys that are the same in every run."""
+
+import itertools
+import os
+import zlib
+
+# Several test processes may share one GPU; by default, the first would take most of its memory.
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+
+import hypothesis
+import jax
+import pytest
+
+# A property that compiles takes seconds on its first example; and a red run must be red again.
+hypothesis.settings.register_profile("jaxrnn", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("jaxrnn")
+
+
+def pytest_addoption(parser):
+    group = parser.getgroup("jaxrnn")
+    group.addoption(
+        "--float32",
+        action="store_true",
+        help="JAX's default precision, and only the tests marked float32 (without: float64, all)",
+    )
+    group.addoption("--slow", action="store_true", help="also the tests marked slow")
+
+
+def pytest_configure(config):
+    jax.config.update("jax_enable_x64", not config.getoption("float32"))
+    jax.config.update("jax_numpy_rank_promotion", "raise")
+    jax.config.update("jax_numpy_dtype_promotion", "strict")
+
+
+def pytest_collection_modifyitems(config, items):
+    float32, slow = config.getoption("float32"), config.getoption("slow")
+
+    def wanted(item):
+        marks = {mark.name for mark in item.iter_markers()}
+        return (slow or "slow" not in marks) and (not float32 or "float32" in marks)
+
+    left_out = [item for item in items if not wanted(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if wanted(item)]
+
+
+@pytest.fixture(autouse=True)
+def _dtype_promotion(request):
+    """Strict, but for the tests marked `standard_promotion`."""
+    lenient = request.node.get_closest_marker("standard_promotion")
+    with jax.numpy_dtype_promotion("standard" if lenient else "strict"):
+        yield
+
+
+@pytest.fixture
+def getkey(request):
+    """Return a function that gives a fresh PRNG key at each call, the same ones in every run.
+
+    The seed is the test's own name, so no test's numbers depend on which tests ran before it.
+    """
+    root = jax.random.key(zlib.crc32(request.node.nodeid.encode()) & 0x7FFFFFFF)
+    draws = itertools.count()
+    return lambda: jax.random.fold_in(root, next(draws))
+
+
+@pytest.fixture
+def tolerance():
+    """How close two ways of computing one thing must come, relative and absolute."""
+    return 1e-12 if jax.config.read("jax_enable_x64") else 1e-5
