@@ -1,0 +1,31 @@
+"""From a jaxrnn cell, layer or language model to its twin, known by class name and fields alone."""
+
+from typing import Any
+
+from ._gru import gru
+from ._language_model import language_model
+from ._layers import bidirectional, stack, unroll
+from ._lstm import lstm
+from ._vanilla import vanilla
+
+_TWINS = {
+    "Vanilla": lambda it: vanilla(it.hidden_size, it.activation),
+    "GRU": lambda it: gru(it.hidden_size, it.reset),
+    "LSTM": lambda it: lstm(it.hidden_size),
+    "Unroll": lambda it: unroll(twin(it.cell), it.reverse, getattr(it, "padding", "zero")),
+    "Bidirectional": lambda it: bidirectional(twin(it.forward), twin(it.backward)),
+    "Stack": lambda it: stack(twin(layer) for layer in it.layers),
+    "LanguageModel": lambda it: language_model(twin(it.layer)),
+}
+
+
+def twin(thing: Any) -> Any:
+    """The reference of a jaxrnn object, to be given the same params and carries.
+
+    What the parameters already tell (a recurrent bias, a vocabulary) is not asked of the object.
+    Raises TypeError for what has no twin, such as a user's own cell.
+    """
+    name = type(thing).__name__
+    if name not in _TWINS:
+        raise TypeError(f"{name} has no reference twin; these have one: {', '.join(_TWINS)}.")
+    return _TWINS[name](thing)
