@@ -1,0 +1,111 @@
+"""Batches: where in a text the chunks of one epoch begin.
+
+Every rule draws a table of starts (N, B), one chunk of `num_steps` tokens for each of N minibatches
+and B columns; inputs are the tokens from a start on, targets those one later. With `len` tokens,
+B columns and T steps, the two rules of the lyrics (d2l's first edition) and of the Time Machine
+(d2l 0.17) are:
+
+| sampling | offset | column b of minibatch i starts at | N |
+|---|---|---|---|
+| consecutive | 0 | b·L + i·T, L = len // B | (L - 1) // T |
+| consecutive-offset | 0 … T | offset + b·L + i·T, L = (len - offset - 1) // B | L // T |
+| random | 0 | T·π(i·B + b), π a permutation of the (len - 1) // T chunks | chunks // B |
+| random-offset | 0 … T - 1 | offset + as random, for len - offset tokens | chunks // B |
+
+So consecutive minibatches adjoin, column by column, and random chunks never overlap. Offset and
+permutation are fresh each epoch and follow from (seed, epoch) alone. N can vary with the offset.
+"""
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ._errors import TextError, unknown
+
+Sampling = Literal["consecutive", "consecutive-offset", "random", "random-offset"]
+
+
+class Batches(NamedTuple):
+    """One epoch: inputs and targets (N, T, B) int32, time before batch."""
+
+    inputs: np.ndarray
+    targets: np.ndarray
+
+
+def batches(
+    sampling: Sampling, ids: ArrayLike, batch_size: int, num_steps: int, seed: int, epoch: int
+) -> Batches:
+    """The minibatches of one epoch over ids (len,), by one of the four rules above.
+
+    Raises TextError for an unknown rule, sizes below 1, and a text too short to give one minibatch
+    whatever the offset.
+    """
+    ids = np.asarray(ids, np.int32)
+    _check(sampling, ids, batch_size, num_steps)
+    draw_starts, _ = _RULES[sampling]
+    starts = draw_starts(len(ids), batch_size, num_steps, np.random.default_rng([seed, epoch]))
+    windows = time_major(ids[starts[..., None] + np.arange(num_steps + 1)])
+    return Batches(windows[:, :-1], windows[:, 1:])
+
+
+def _check(sampling: str, ids: np.ndarray, batch_size: int, num_steps: int) -> None:
+    """TextError for what `batches` refuses."""
+    if sampling not in _RULES:
+        raise unknown("no sampling", sampling, _RULES)
+    for name, size in (("batch_size", batch_size), ("num_steps", num_steps)):
+        if size < 1:
+            raise TextError(f"`{name}` must be positive, got {size}.")
+    if ids.ndim != 1:
+        raise TextError(f"`ids` must be one text (len,), got shape {ids.shape}.")
+    _, least_length = _RULES[sampling]
+    needed = least_length(batch_size, num_steps)
+    if len(ids) < needed:
+        raise TextError(
+            f"{sampling} batches of {batch_size} × {num_steps} need at least {needed} tokens, "
+            f"got {len(ids)}."
+        )
+
+
+def time_major(batch: ArrayLike) -> np.ndarray:
+    """(..., B, T) -> (..., T, B): time before batch."""
+    return np.swapaxes(np.asarray(batch), -1, -2)
+
+
+def _consecutive(length: int, batch: int, steps: int, _: np.random.Generator) -> np.ndarray:
+    row = length // batch
+    return _rows(row, (row - 1) // steps, batch, steps)
+
+
+def _consecutive_offset(
+    length: int, batch: int, steps: int, rng: np.random.Generator
+) -> np.ndarray:
+    offset = int(rng.integers(steps, endpoint=True))
+    row = (length - offset - 1) // batch
+    return offset + _rows(row, row // steps, batch, steps)
+
+
+def _rows(row: int, num_batches: int, batch: int, steps: int) -> np.ndarray:
+    """Starts (num_batches, batch): the text in `batch` rows, one a column, read in steps."""
+    return steps * np.arange(num_batches)[:, None] + row * np.arange(batch)
+
+
+def _random(length: int, batch: int, steps: int, rng: np.random.Generator) -> np.ndarray:
+    chunks = rng.permutation((length - 1) // steps)
+    num_batches = len(chunks) // batch
+    return steps * chunks[: num_batches * batch].reshape(num_batches, batch)
+
+
+def _random_offset(length: int, batch: int, steps: int, rng: np.random.Generator) -> np.ndarray:
+    offset = int(rng.integers(steps))
+    return offset + _random(length - offset, batch, steps, rng)
+
+
+# How to draw starts, and the least length that gives a minibatch even at the greatest offset.
+_RULES: dict[str, tuple[Callable[..., np.ndarray], Callable[[int, int], int]]] = {
+    "consecutive": (_consecutive, lambda b, t: b * (t + 1)),
+    "consecutive-offset": (_consecutive_offset, lambda b, t: b * t + t + 1),
+    "random": (_random, lambda b, t: b * t + 1),
+    "random-offset": (_random_offset, lambda b, t: b * t + t),
+}
