@@ -62,7 +62,7 @@ contents_dev := dev test experiments
 
 $(VENV)/.ready-%: pyproject.toml
 	@$(python) -m pip --version >/dev/null 2>&1 || { $(make_venv); }
-	@echo "Installing jaxrnn[$*] in $(VENV) (once; a minute or two)"
+	@echo "Installing jaxrnn[$*] in $(VENV) (once; about a minute)"
 	@$(python) -m pip install -qq -e '.[$*]'
 	@touch $(contents_$*:%=$(VENV)/.ready-%)
 

@@ -24,6 +24,26 @@ def inputs(w_x: jax.Array, x: jax.Array) -> jax.Array:
     return w_x.at[x].get(mode="fill", fill_value=0, wrap_negative_indices=False)
 
 
+def drives(w_x: jax.Array, xs: jax.Array) -> jax.Array:
+    """`inputs` for all of time at once, with the weight's gradient as one product."""
+    return inputs(w_x, xs) if _checks.is_tokens(xs) else product(xs, w_x)
+
+
+@jax.custom_vjp
+def product(x: jax.Array, w: jax.Array) -> jax.Array:
+    """x @ w for x (..., M), w (M, N). JAX's own rule for the gradient of w contracts in an order
+    for which XLA first transposes the cotangent, the largest array here; `outer` does not."""
+    return x @ w
+
+
+def _product_backwards(residuals, dy):
+    x, w = residuals
+    return dy @ w.T, outer(x, dy)
+
+
+product.defvjp(lambda x, w: (x @ w, (x, w)), _product_backwards)
+
+
 def outer(a: jax.Array, b: jax.Array) -> jax.Array:
     """Σ aᵀ b over all leading axes, time and batch alike: (..., M), (..., N) -> (M, N)."""
     return a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from jaxrnn import _checks
 from jaxrnn.cells import _affine, _initializers
+from jaxrnn.cells._activations import apart, sigmoid, tanh
 
 GATES = 3  # in the order r z n
 RESETS = ("after", "before")
@@ -33,11 +34,12 @@ class GRUCarry(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """What one instant leaves for its adjoint: h before it, the activated gates (3H) and,
-    for reset after, h W_hn + b_hn (H)."""
+    """What one instant leaves for its adjoint: h before it, the gates r and z (2H), the
+    candidate n (H) and, for reset after, h W_hn + b_hn (H)."""
 
     h: jax.Array
-    gates: jax.Array
+    rz: jax.Array
+    n: jax.Array
     past: jax.Array | None
 
 
@@ -116,62 +118,59 @@ class GRU:
     # How the work divides: see `jaxrnn._types.Divided`.
 
     def project(self, params: GRUParams, xs: jax.Array) -> tuple[Any, jax.Array]:
+        """w is (W_h, b, b_hn): b with what b_h adds outside r ⊙ (…), and what it adds inside."""
         _affine.check(self, GRUParams, GATES, params, xs)
-        drives, H = _affine.plus(_affine.inputs(params.w_x, xs), params.b), self.hidden_size
-        if self.reset == "before":
-            drives = _affine.plus(drives, params.b_h)
-            return (params.w_h[:, : 2 * H], params.w_h[:, 2 * H :]), drives
+        drives, b, H = _affine.drives(params.w_x, xs), params.b, self.hidden_size
         if params.b_h is None:
-            return (params.w_h, None), drives
-        outside = jnp.where(
-            jnp.arange(GATES * H) < 2 * H, params.b_h, 0
-        )  # b_hn stays inside r ⊙ (…)
-        return (params.w_h, params.b_h[2 * H :]), _affine.plus(drives, outside)
+            return (params.w_h, b, None), drives
+        if self.reset == "before":
+            return (params.w_h, b + params.b_h, None), drives
+        outside = b + jnp.where(jnp.arange(GATES * H) < 2 * H, params.b_h, 0)
+        return (params.w_h, outside, params.b_h[2 * H :]), drives
 
     def advance(self, w, carry, drive):
-        h, H = carry.h, self.hidden_size
+        (w_h, b, b_n), h, H = w, carry.h, self.hidden_size
+        drive = _affine.plus(drive, b)
+        drive_rz, drive_n = drive[..., : 2 * H], drive[..., 2 * H :]
         if self.reset == "after":
-            w_h, b_n = w
             a = h @ w_h
-            rz = jax.nn.sigmoid(drive[..., : 2 * H] + a[..., : 2 * H])
+            rz = apart(sigmoid(drive_rz + a[..., : 2 * H]))
             past = _affine.plus(a[..., 2 * H :], b_n)
-            n = jnp.tanh(drive[..., 2 * H :] + rz[..., :H] * past)
+            n = tanh(drive_n + rz[..., :H] * past)
         else:
-            w_rz, w_n = w
-            rz, past = jax.nn.sigmoid(drive[..., : 2 * H] + h @ w_rz), None
-            n = jnp.tanh(drive[..., 2 * H :] + (rz[..., :H] * h) @ w_n)
-        z = rz[..., H:]
-        y = n + z * (h - n)
-        return GRUCarry(y), y, Saved(h, jnp.concatenate([rz, n], axis=-1), past)
+            rz, past = apart(sigmoid(drive_rz + h @ w_h[:, : 2 * H])), None
+            n = tanh(drive_n + (rz[..., :H] * h) @ w_h[:, 2 * H :])
+        y = n + rz[..., H:] * (h - n)
+        return GRUCarry(y), y, Saved(h, rz, n, past)
 
     def linearize(self, w, saved):
-        r, z, n = _thirds(saved.gates)
+        n, (r, z) = saved.n, jnp.split(saved.rz, 2, axis=-1)
         z_slope, n_slope = (saved.h - n) * z * (1 - z), (1 - z) * (1 - n * n)
         r_slope = r * (1 - r) * (saved.h if self.reset == "before" else n_slope * saved.past)
-        w = (w[0].T, w[1].T) if self.reset == "before" else w[0].T
-        return w, Local(r_slope, z_slope, n_slope, r, z)
+        return w[0].T, Local(r_slope, z_slope, n_slope, r, z)
 
-    def retreat(self, w, local, dcarry, dy):
+    def retreat(self, w_h_t, local, dcarry, dy):
         dh = dcarry.h + dy
         dz, dn = dh * local.z_slope, dh * local.n_slope
         if self.reset == "after":
             dr = dh * local.r_slope
-            dh = dh * local.z + jnp.concatenate([dr, dz, dn * local.r], axis=-1) @ w
+            dh = dh * local.z + jnp.concatenate([dr, dz, dn * local.r], axis=-1) @ w_h_t
         else:
-            w_rz_t, w_n_t = w
-            du = dn @ w_n_t  # of u = r ⊙ h
+            H = self.hidden_size
+            du = dn @ w_h_t[2 * H :]  # of u = r ⊙ h
             dr = du * local.r_slope
-            dh = dh * local.z + du * local.r + jnp.concatenate([dr, dz], axis=-1) @ w_rz_t
+            dh = dh * local.z + du * local.r + jnp.concatenate([dr, dz], axis=-1) @ w_h_t[: 2 * H]
         return GRUCarry(dh), jnp.concatenate([dr, dz, dn], axis=-1)
 
     def collect(self, saved, locals_, ddrives):
         H = self.hidden_size
-        drz, dn = ddrives[..., : 2 * H], ddrives[..., 2 * H :]
+        drz, dn, db = ddrives[..., : 2 * H], ddrives[..., 2 * H :], _affine.total(ddrives)
         if self.reset == "before":
-            return _affine.outer(saved.h, drz), _affine.outer(locals_.r * saved.h, dn)
+            dw_rz, dw_n = _affine.outer(saved.h, drz), _affine.outer(locals_.r * saved.h, dn)
+            return jnp.concatenate([dw_rz, dw_n], axis=-1), db, None
         dpast = dn * locals_.r
         dw_h = _affine.outer(saved.h, jnp.concatenate([drz, dpast], axis=-1))
-        return dw_h, _affine.total(dpast) if self.recurrent_bias else None
+        return dw_h, db, _affine.total(dpast) if self.recurrent_bias else None
 
 
 def _thirds(x: jax.Array) -> list[jax.Array]:

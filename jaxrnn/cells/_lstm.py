@@ -7,9 +7,11 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxrnn import _checks
 from jaxrnn.cells import _affine, _initializers
+from jaxrnn.cells._activations import apart, tanh
 
 GATES = 4  # in the order i f g o
 
@@ -33,18 +35,13 @@ class LSTMCarry(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """What one instant leaves for its adjoint: h and c before it, the activated gates (4H)."""
+    """What one instant leaves for its adjoint: h before it, and its slopes: of c' by the gates i,
+    f, g and of h' by the gate o, before activation (4H); of h' by c' (H); of c' by c, which is the
+    gate f itself (H)."""
 
     h: jax.Array
-    c: jax.Array
-    gates: jax.Array
-
-
-class Local(NamedTuple):
-    """∂gates/∂(c, c, c, h) before activation (4H), ∂c/∂h (H), ∂c/∂c before it: f (H)."""
-
-    gates: jax.Array
-    c_of_h: jax.Array
+    slopes: jax.Array
+    h_by_c: jax.Array
     f: jax.Array
 
 
@@ -108,34 +105,38 @@ class LSTM:
 
     # How the work divides: see `jaxrnn._types.Divided`.
 
-    def project(self, params: LSTMParams, xs: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def project(self, params: LSTMParams, xs: jax.Array) -> tuple[Any, jax.Array]:
         _affine.check(self, LSTMParams, GATES, params, xs)
-        drives = _affine.plus(_affine.inputs(params.w_x, xs), params.b)
-        return params.w_h, _affine.plus(drives, params.b_h)
+        b = params.b if params.b_h is None else params.b + params.b_h
+        return (params.w_h, b), _affine.drives(params.w_x, xs)
 
-    def advance(self, w_h, carry, drive):
-        h, c = carry
-        i, f, g, o = jnp.split(drive + h @ w_h, GATES, axis=-1)
-        i, f, g, o = jax.nn.sigmoid(i), jax.nn.sigmoid(f), jnp.tanh(g), jax.nn.sigmoid(o)
-        saved = Saved(h, c, jnp.concatenate([i, f, g, o], axis=-1))
-        c = f * c + i * g
-        h = o * jnp.tanh(c)
-        return LSTMCarry(h, c), h, saved
+    def advance(self, w, carry, drive):
+        (w_h, b), (h, c) = w, carry
+        i, f, g, o = jnp.split(self._activate(_affine.plus(drive + h @ w_h, b)), GATES, axis=-1)
+        c_next = apart(f * c + i * g)
+        tanh_c = tanh(c_next)
+        slopes = [g * i * (1 - i), c * f * (1 - f), i * (1 - g * g), tanh_c * o * (1 - o)]
+        saved = Saved(h, jnp.concatenate(slopes, axis=-1), o * (1 - tanh_c * tanh_c), f)
+        y = o * tanh_c
+        return LSTMCarry(h=y, c=c_next), y, saved
 
-    def linearize(self, w_h, saved):
-        i, f, g, o = jnp.split(saved.gates, GATES, axis=-1)
-        tanh_c = jnp.tanh(f * saved.c + i * g)
-        gates = [g * i * (1 - i), saved.c * f * (1 - f), i * (1 - g * g), tanh_c * o * (1 - o)]
-        return w_h.T, Local(jnp.concatenate(gates, axis=-1), o * (1 - tanh_c * tanh_c), f)
+    def _activate(self, a: jax.Array) -> jax.Array:
+        """σ, σ, tanh, σ of the gates (*batch, 4H) in one pass, as s·tanh(s·a) + 1 - s."""
+        s = np.repeat(np.array([0.5, 0.5, 1.0, 0.5]), self.hidden_size).astype(a.dtype)
+        s = jnp.broadcast_to(s, a.shape)
+        return apart(s * tanh(s * a) + (1 - s))
+
+    def linearize(self, w, saved):
+        return w[0].T, saved
 
     def retreat(self, w_h_t, local, dcarry, dy):
         dh = dcarry.h + dy
-        dc = dcarry.c + dh * local.c_of_h
-        da = local.gates * jnp.concatenate([dc, dc, dc, dh], axis=-1)
+        dc = dcarry.c + dh * local.h_by_c
+        da = apart(local.slopes * apart(jnp.concatenate([dc, dc, dc, dh], axis=-1)))
         return LSTMCarry(h=da @ w_h_t, c=dc * local.f), da
 
     def collect(self, saved, locals_, ddrives):
-        return _affine.outer(saved.h, ddrives)
+        return _affine.outer(saved.h, ddrives), _affine.total(ddrives)
 
 
 lstm = LSTM

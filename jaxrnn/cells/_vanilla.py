@@ -10,6 +10,7 @@ import jax.numpy as jnp
 
 from jaxrnn import _checks
 from jaxrnn.cells import _affine, _initializers
+from jaxrnn.cells._activations import tanh
 
 ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
 
@@ -90,25 +91,26 @@ class Vanilla:
 
     # How the work divides: see `jaxrnn._types.Divided`.
 
-    def project(self, params: VanillaParams, xs: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def project(self, params: VanillaParams, xs: jax.Array) -> tuple[Any, jax.Array]:
         _affine.check(self, VanillaParams, 1, params, xs)
-        drives = _affine.plus(_affine.inputs(params.w_x, xs), params.b)
-        return params.w_h, _affine.plus(drives, params.b_h)
+        b = params.b if params.b_h is None else params.b + params.b_h
+        return (params.w_h, b), _affine.drives(params.w_x, xs)
 
-    def advance(self, w_h, carry, drive):
-        h = ACTIVATIONS[self.activation](drive + carry.h @ w_h)
+    def advance(self, w, carry, drive):
+        (w_h, b), activate = w, tanh if self.activation == "tanh" else jax.nn.relu
+        h = activate(_affine.plus(drive + carry.h @ w_h, b))
         return VanillaCarry(h), h, Saved(carry.h, h)
 
-    def linearize(self, w_h, saved):
+    def linearize(self, w, saved):
         y = saved.y
-        return w_h.T, 1 - y * y if self.activation == "tanh" else (y > 0).astype(y.dtype)
+        return w[0].T, 1 - y * y if self.activation == "tanh" else (y > 0).astype(y.dtype)
 
     def retreat(self, w_h_t, slope, dcarry, dy):
         da = (dcarry.h + dy) * slope
         return VanillaCarry(da @ w_h_t), da
 
     def collect(self, saved, slopes, ddrives):
-        return _affine.outer(saved.h, ddrives)
+        return _affine.outer(saved.h, ddrives), _affine.total(ddrives)
 
 
 vanilla = Vanilla

@@ -22,17 +22,19 @@ def run(
     cell: Divided, reverse: bool, w: Any, carry: Carry, drives: Any, start: Carry, when: When
 ) -> tuple[Carry, jax.Array]:
     """Walk `cell` over `drives` (T, *batch, …): the final carry, and ys (T, *batch, H)."""
-    carry, (ys, _) = _forwards(cell, reverse, w, carry, drives, start, when)
+
+    def instant(carry, drive):
+        carry, y, _ = cell.advance(w, carry, drive)
+        return carry, y, None
+
+    body = _when.forwards(instant, start, reverse)
+    carry, (ys, _) = jax.lax.scan(body, carry, (drives, when), reverse=reverse)
     return carry, ys
 
 
-def _forwards(cell, reverse, w, carry, drives, start, when):
-    body = _when.forwards(partial(cell.advance, w), start, reverse)
-    return jax.lax.scan(body, carry, (drives, when), reverse=reverse)
-
-
 def _run_forwards(cell, reverse, w, carry, drives, start, when):
-    carry, (ys, saved) = _forwards(cell, reverse, w, carry, drives, start, when)
+    body = _when.forwards(partial(cell.advance, w), start, reverse)
+    carry, (ys, saved) = jax.lax.scan(body, carry, (drives, when), reverse=reverse)
     return (carry, ys), (w, saved, start, when)
 
 

@@ -1,0 +1,127 @@
+"""Any layer as a Flax Linen module, and its params as a nested dict."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+from flax import linen as nn
+
+from jaxrnn import _checks, _faces
+from jaxrnn._types import Carry, Layer, Params
+
+__all__ = ["RNN", "from_dict", "to_dict"]
+
+
+class RNN(nn.Module):
+    """A layer as a module; the mathematics is the layer's.
+
+    ``variables["params"]["layer"]`` is ``to_dict`` of the params that ``layer.init`` gives, in
+    `param_dtype`: a nested dict of arrays, named as the layer names them, such as ``["w_x"]``, or
+    ``["0"]["1"]["w_x"]`` for the backward half of a bidirectional layer at the bottom of a stack.
+    `input_size` is needed where xs are token ids; else it is read from xs.
+
+    ::
+
+        layer = jaxrnn.unroll(jaxrnn.lstm(5))
+        rnn = jaxrnn.linen.RNN(layer)
+        variables = rnn.init(jax.random.key(0), xs)
+        carry, ys = rnn.apply(variables, xs)       # xs (T, *batch, 3) -> ys (T, *batch, 5)
+        params = jaxrnn.linen.from_dict(layer, 3, variables["params"]["layer"])
+
+    Raises TypeError where `layer` is not a layer, ValueError for tokens without `input_size` and
+    for params of another layer; all else is for the layer to judge.
+    """
+
+    layer: Layer
+    input_size: int | None = None
+    batch_major: bool = False
+    param_dtype: Any = None
+
+    def __post_init__(self):
+        _faces.check(self.layer)
+        super().__post_init__()
+
+    @nn.compact
+    def __call__(
+        self,
+        xs: Any,
+        carry: Carry | None = None,
+        *,
+        lengths: Any = None,
+        mask: Any = None,
+        resets: Any = None,
+    ) -> tuple[Carry, jax.Array]:
+        """xs (T, *batch, I), or token ids (T, *batch) -> carry, ys (T, *batch, F).
+
+        A carry of None means the initial one; F is the layer's `output_size`. With `batch_major`,
+        xs (*batch, T, I) or (*batch, T) -> ys (*batch, T, F), and `mask` and `resets` are
+        (*batch, T) too; `lengths` (*batch) and the carry are the same both ways.
+        """
+        params = self._params(self._input_size(xs))
+        return _faces.apply(self.layer, params, carry, xs, self.batch_major, lengths, mask, resets)
+
+    def _input_size(self, xs: Any) -> int:
+        _checks.batch_shape_of(xs)
+        if self.input_size is not None:
+            return self.input_size
+        if _checks.is_tokens(xs):
+            raise ValueError(
+                "RNN reads its `input_size` from features, but xs are token ids: give it the "
+                "number of distinct tokens, got input_size=None."
+            )
+        return np.shape(xs)[-1]
+
+    def _params(self, input_size: int) -> Params:
+        if self.has_variable("params", "layer"):  # `self.param` would judge the shapes in its words
+            tree = self.get_variable("params", "layer")
+        else:
+            tree = self.param(
+                "layer", lambda key: to_dict(self.layer.init(key, input_size, self.param_dtype))
+            )
+        return from_dict(self.layer, input_size, tree)
+
+
+def to_dict(params: Params) -> Any:
+    """A layer's params as a nested dict of arrays with string keys: fields by name, members of
+    a tuple by index ("0", "1", …). A None, such as the `b_h` of a cell without, is left out."""
+    tree = {}
+    for path, leaf in _named(params).items():
+        if not path:
+            return leaf
+        node = tree
+        for name in path[:-1]:
+            node = node.setdefault(name, {})
+        node[path[-1]] = leaf
+    return tree
+
+
+def from_dict(layer: Layer, input_size: int, tree: Any) -> Params:
+    """The inverse of `to_dict`: the params of `layer`, of the form that
+    ``layer.init(key, input_size)`` has, with the leaves of `tree`.
+
+    Keys may be integers too, as in ``nnx.to_pure_dict``. Raises ValueError where `tree` has
+    other names than this layer's.
+    """
+    form = jax.eval_shape(lambda key: layer.init(key, input_size), jax.random.key(0))
+    want, got = _named(form), _named(tree)
+    if want.keys() != got.keys():
+        raise ValueError(
+            f"params of {layer} are named {_spell(want)}, got {_spell(got)}: "
+            "these belong to another layer."
+        )
+    return jax.tree.unflatten(jax.tree.structure(form), [got[path] for path in want])
+
+
+def _named(tree: Any) -> dict[tuple[str, ...], Any]:
+    leaves = jax.tree_util.tree_leaves_with_path(tree)
+    return {tuple(_name(entry) for entry in path): leaf for path, leaf in leaves}
+
+
+def _name(entry: Any) -> str:
+    return jax.tree_util.keystr((entry,), simple=True)
+
+
+def _spell(names: Any) -> str:
+    return ", ".join(sorted("/".join(path) or "(one array)" for path in names)) or "(nothing)"
