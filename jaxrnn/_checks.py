@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxrnn._types import Cell, Layer
+
 
 def positive(name: str, value: Any) -> int:
     """`value` as a positive int, or a sentence that quotes it."""
@@ -27,6 +29,18 @@ def positive(name: str, value: Any) -> int:
 def one_of(name: str, value: Any, choices: Sequence[str]) -> None:
     if value not in choices:
         raise ValueError(f"`{name}` must be one of {', '.join(map(repr, choices))}, got {value!r}.")
+
+
+def cell(who: str, value: Any) -> None:
+    if isinstance(value, type) or not isinstance(value, Cell):
+        raise TypeError(
+            f"{who} needs a cell (init, initial_carry, step, output_size), got {value!r}."
+        )
+
+
+def layer(who: str, value: Any) -> None:
+    if isinstance(value, type) or not isinstance(value, Layer):
+        raise TypeError(f"{who} needs a layer, got {value!r}: `unroll` makes a cell a layer.")
 
 
 def float_dtype(dtype: Any) -> jnp.dtype:

@@ -12,12 +12,6 @@ from jaxrnn import _checks
 from jaxrnn._types import Carry, Layer, Params
 
 
-def check(layer: Any) -> None:
-    """`layer` is one, or a sentence that quotes it."""
-    if isinstance(layer, type) or not isinstance(layer, Layer):
-        raise TypeError(f"RNN needs a layer, got {layer!r}: `unroll` makes a cell a layer.")
-
-
 def apply(
     layer: Layer,
     params: Params,

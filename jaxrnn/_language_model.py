@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxrnn import _checks
+from jaxrnn import _checks, engine
 from jaxrnn._types import Carry, Layer, Params
 
 
@@ -68,10 +68,7 @@ class LanguageModel:
 
     def __post_init__(self):
         object.__setattr__(self, "vocab_size", _checks.positive("vocab_size", self.vocab_size))
-        if not isinstance(self.layer, Layer):
-            raise TypeError(
-                f"language_model needs a layer, got {self.layer!r}: `unroll` makes a cell a layer."
-            )
+        _checks.layer("language_model", self.layer)
         _checks.one_of("initializer", self.initializer, tuple(HEAD_SCHEMES))
 
     def init(self, key: jax.Array, dtype: Any = None) -> LanguageModelParams:
@@ -104,9 +101,17 @@ class LanguageModel:
         **when: Any,
     ) -> tuple[jax.Array, Carry]:
         """Mean cross-entropy (nats a token) of `targets` (T, *batch), and the carry: so that
-        ``jax.value_and_grad(lm.loss, has_aux=True)`` trains. exp(loss) is the perplexity."""
-        carry, logits = self.apply(params, carry, tokens, **when)
-        return cross_entropy(logits, targets).mean(), carry
+        ``jax.value_and_grad(lm.loss, has_aux=True)`` trains. exp(loss) is the perplexity.
+
+        With `lengths` or `mask` the mean is over valid positions. For forward-mode differentiation
+        take ``cross_entropy(lm.apply(…)[1], targets)``, with the layer's `engine` "scan".
+        """
+        carry, ys = self.layer.apply(params.layer, carry, tokens, **when)
+        losses = _head_losses(params.head, ys, _targets_like(ys, targets))
+        valid = engine.when(np.shape(targets), when.get("lengths"), when.get("mask")).valid
+        if valid is None:
+            return losses.mean(), carry
+        return jnp.where(valid, losses, 0).sum() / jnp.maximum(valid.sum(), 1), carry
 
     @partial(jax.jit, static_argnums=(0, 4))
     def generate(
@@ -138,16 +143,54 @@ def cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:
 
     A target outside 0…V-1 gives NaN, so that it cannot pass unseen.
     """
-    if np.shape(logits)[:-1] != np.shape(targets):
+    targets = _targets_like(logits, targets)
+    return jax.nn.logsumexp(logits, axis=-1) - _picked(logits, targets)
+
+
+def _targets_like(features: jax.Array, targets: Any) -> jax.Array:
+    if np.shape(features)[:-1] != np.shape(targets):
         raise ValueError(
-            f"targets have shape {np.shape(targets)}, but logits {np.shape(logits)} need "
-            f"{np.shape(logits)[:-1]}."
+            f"targets have shape {np.shape(targets)}, but {np.shape(features)[:-1]} is needed."
         )
-    V = logits.shape[-1]
-    known = (targets >= 0) & (targets < V)
+    if not _checks.is_tokens(targets):
+        raise TypeError(f"targets must be integers, got {jnp.result_type(targets)}.")
+    return jnp.asarray(targets)
+
+
+def _picked(logits: jax.Array, targets: jax.Array) -> jax.Array:
+    known = (targets >= 0) & (targets < logits.shape[-1])
     picked = jnp.take_along_axis(logits, jnp.where(known, targets, 0)[..., None], axis=-1)
-    losses = jax.nn.logsumexp(logits, axis=-1) - picked[..., 0]
-    return jnp.where(known, losses, jnp.nan)
+    return jnp.where(known, picked[..., 0], jnp.nan)
+
+
+@jax.custom_vjp
+def _head_losses(head: HeadParams, ys: jax.Array, targets: jax.Array) -> jax.Array:
+    """`cross_entropy` of the head's logits, ys (..., F) -> (...): its slow twin is the two calls.
+    The softmax is computed once, for the losses and for their adjoint."""
+    return _head_forwards(head, ys, targets)[0]
+
+
+def _head_forwards(head, ys, targets):
+    logits = ys @ head.w
+    logits = logits + jnp.broadcast_to(head.b, logits.shape)
+    top = logits.max(axis=-1, keepdims=True)
+    powers = jnp.exp(logits - top)
+    total = powers.sum(axis=-1, keepdims=True)
+    losses = (jnp.log(total) + top)[..., 0] - _picked(logits, targets)
+    return losses, (head, ys, targets, powers, total)
+
+
+def _head_backwards(residuals, dlosses):
+    head, ys, targets, powers, total = residuals
+    classes = jax.lax.broadcasted_iota(targets.dtype, powers.shape, powers.ndim - 1)
+    hit = classes == targets[..., None]
+    dlogits = (powers / total - hit.astype(powers.dtype)) * dlosses[..., None]
+    flat = dlogits.reshape(-1, dlogits.shape[-1])
+    dhead = HeadParams(w=ys.reshape(-1, ys.shape[-1]).T @ flat, b=flat.sum(0))
+    return dhead, dlogits @ head.w.T, None
+
+
+_head_losses.defvjp(_head_forwards, _head_backwards)
 
 
 def language_model(layer: Layer, vocab_size: int, *, initializer: str = "glorot") -> LanguageModel:

@@ -32,10 +32,7 @@ class Unroll:
     engine: str = "auto"
 
     def __post_init__(self):
-        if not isinstance(self.cell, Cell):
-            raise TypeError(
-                f"unroll needs a cell (init, initial_carry, step, output_size), got {self.cell!r}."
-            )
+        _checks.cell("unroll", self.cell)
         _checks.one_of("padding", self.padding, PADDINGS)
         engine.choose(self.cell, self.engine)
 
@@ -148,10 +145,7 @@ class Stack:
         if not self.layers:
             raise ValueError("stack needs at least one layer, got none.")
         for layer in self.layers:
-            if not isinstance(layer, Layer):
-                raise TypeError(
-                    f"stack needs layers, got {layer!r}: `unroll` makes a cell a layer."
-                )
+            _checks.layer("stack", layer)
 
     @property
     def output_size(self) -> int:

@@ -40,7 +40,7 @@ class RNN(nn.Module):
     param_dtype: Any = None
 
     def __post_init__(self):
-        _faces.check(self.layer)
+        _checks.layer("RNN", self.layer)
         super().__post_init__()
 
     @nn.compact

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxrnn import _faces
+from jaxrnn import _checks, _faces
 from jaxrnn._types import Carry, Layer, Params
 
 __all__ = ["RNN"]
@@ -46,7 +46,7 @@ class RNN(nnx.Module):
         batch_major: bool = False,
         param_dtype: Any = None,
     ):
-        _faces.check(layer)
+        _checks.layer("RNN", layer)
         if params is None and input_size is not None and rngs is not None:
             params = layer.init(rngs.params(), input_size, param_dtype)
         elif params is None or rngs is not None:
