@@ -29,6 +29,7 @@ class Preset:
     epochs: int
     every: int  # epochs between two printed lines
     claims: tuple[Claim, ...]
+    published: str  # what the write-ups or the book print, on the lyrics or the Time Machine
     corpus: str = "analects"
     fallback: str | None = None  # the corpus to take where the first is not at hand
     sampling: text.Sampling = "consecutive"
@@ -56,7 +57,9 @@ def _concise(summary: str, layer: jaxrnn.Layer, **fields) -> Preset:
     return Preset(summary, layer, _torch, "adam", **settings)
 
 
-def _time_machine(summary: str, layer: jaxrnn.Layer, head: str, *claims: Claim, **fields) -> Preset:
+def _time_machine(
+    summary: str, layer: jaxrnn.Layer, head: str, published: str, *claims: Claim, **fields
+) -> Preset:
     """Plain SGD at rate 1, clipped at 1, on the Time Machine (else on Moby Dick)."""
     settings = {
         "corpus": "time_machine",
@@ -64,7 +67,8 @@ def _time_machine(summary: str, layer: jaxrnn.Layer, head: str, *claims: Claim, 
         "sampling": "consecutive-offset",
         **fields,
     }
-    return Preset(summary, layer, head, "sgd", 1.0, 1.0, 500, 10, claims, **settings)
+    published = f"{published} @500"
+    return Preset(summary, layer, head, "sgd", 1.0, 1.0, 500, 10, claims, published, **settings)
 
 
 def _deep(depth: int) -> jaxrnn.Layer:
@@ -84,6 +88,7 @@ PRESETS: dict[str, Preset] = {
         restart="minibatch",
         epochs=250,
         every=50,
+        published="70.0 @50 … 1.30 @250",
         claims=(Band("lyrics", 250, 1.1, 1.7),),
     ),
     "rnn-concise": _concise(
@@ -92,46 +97,55 @@ PRESETS: dict[str, Preset] = {
         learning_rate=0.001,
         epochs=250,
         every=50,
+        published="10.7 @50 … 1.021 @250",
         claims=(Band("lyrics", 250, 1.0, 1.06),),
     ),
     "gru-scratch": _scratch(
         "GRU, reset before the product, SGD",
         jaxrnn.gru(256, "before", initializer=_small),
+        published="149.5 @40 … 1.44 @160",
         claims=(Band("lyrics", 40, 127, 172), Band("lyrics", 160, 1.0, 2.3)),
     ),
     "gru-scratch-after": _scratch(
         "GRU, reset after the product, no recurrent bias, SGD",
         jaxrnn.gru(256, "after", recurrent_bias=False, initializer=_small),
+        published="149.3 @40 … 1.43 @160",
         claims=(Band("lyrics", 40, 127, 172), Band("lyrics", 160, 1.0, 1.7)),
     ),
     "gru-concise": _concise(
         "nn.GRU, Adam",
         jaxrnn.unroll(_gru),
+        published="1.016–1.023 @40",
         claims=(Band("lyrics", 40, 1.0, 1.05),),
     ),
     "lstm-scratch": _scratch(
         "LSTM, SGD",
         jaxrnn.lstm(256, initializer=_small),
+        published="211 @40 … 4.27 @160",
         claims=(Band("lyrics", 160, 2.5, 8.0),),
     ),
     "lstm-concise": _concise(
         "nn.LSTM, Adam",
         jaxrnn.unroll(_lstm),
+        published="1.022 @40 … 1.019 @160",
         claims=(Band("lyrics", 40, 1.0, 1.06),),
     ),
     "lstm-2-layers": _concise(
         "nn.LSTM of two layers, Adam",
         _deep(2),
+        published="1.025–12.84 @40 … 1.011–1.016 @160",
         claims=(Band("lyrics", 40, 1.0, 1.5),),
     ),
     "lstm-6-layers": _concise(
         "nn.LSTM of six layers, Adam: too deep to train so",
         _deep(6),
+        published="276.8 @40 … 275.7 @160",
         claims=(Band("lyrics", 40, 265, 285), OnlyUnigram(40, 0.05)),
     ),
     "bigru-concise": _concise(
         "nn.GRU both ways, Adam: the backward pass has seen the answer",
         jaxrnn.bidirectional(_gru),
+        published="1.00054 @40 … 1.00006 @160",
         claims=(
             Band("lyrics", 40, 1.0, 1.001),
             Periodic(40, 2, "it has only learnt to copy the next character, which is not there"),
@@ -141,27 +155,40 @@ PRESETS: dict[str, Preset] = {
         "vanilla RNN of 512",
         jaxrnn.unroll(jaxrnn.vanilla(512, initializer=_small)),
         _small,
+        "1.05 (1.04–1.22)",
         _band(1.0, 1.25),
     ),
     "tm-rnn-random": _time_machine(
         "vanilla RNN of 512, the carry zeroed at every minibatch",
         jaxrnn.unroll(jaxrnn.vanilla(512, initializer=_small)),
         _small,
+        "1.40 (1.31–1.67)",
         _band(1.25, 1.75),
         restart="minibatch",
     ),
-    "tm-rnn-concise": _time_machine("nn.RNN", jaxrnn.unroll(_rnn), _torch, _band(1.15, 1.45)),
+    "tm-rnn-concise": _time_machine(
+        "nn.RNN", jaxrnn.unroll(_rnn), _torch, "1.29 (1.26–1.38)", _band(1.15, 1.45)
+    ),
     "tm-gru-scratch": _time_machine(
         "GRU, reset before the product",
         jaxrnn.unroll(jaxrnn.gru(256, "before", initializer=_small)),
         _small,
+        "1.05 (1.05–1.32)",
         _band(1.0, 1.3),
     ),
-    "tm-gru-concise": _time_machine("nn.GRU", jaxrnn.unroll(_gru), _torch, _band(1.0, 1.1)),
-    "tm-lstm-scratch": _time_machine(
-        "LSTM", jaxrnn.unroll(jaxrnn.lstm(256, initializer=_small)), _small, _band(1.05, 1.4)
+    "tm-gru-concise": _time_machine(
+        "nn.GRU", jaxrnn.unroll(_gru), _torch, "1.03 (1.03–1.07)", _band(1.0, 1.1)
     ),
-    "tm-lstm-concise": _time_machine("nn.LSTM", jaxrnn.unroll(_lstm), _torch, _band(1.0, 1.2)),
+    "tm-lstm-scratch": _time_machine(
+        "LSTM",
+        jaxrnn.unroll(jaxrnn.lstm(256, initializer=_small)),
+        _small,
+        "1.11 (1.11–1.39)",
+        _band(1.05, 1.4),
+    ),
+    "tm-lstm-concise": _time_machine(
+        "nn.LSTM", jaxrnn.unroll(_lstm), _torch, "1.04 (1.04–1.33)", _band(1.0, 1.2)
+    ),
 }
 
 PREFIXES = {
