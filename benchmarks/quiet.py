@@ -1,0 +1,88 @@
+"""Who else computes: what /proc/stat counts, less what we ourselves use."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+CORES = len(os.sched_getaffinity(0))
+MOST_LOAD = 0.5  # over a minute, before we start
+MOST_FOREIGN = 0.06  # of all cores' time, others' share while we look or measure
+_TICK = 1 / os.sysconf("SC_CLK_TCK")
+
+
+class NotQuiet(Exception):
+    """The machine is at work; the message says how much."""
+
+
+class Snapshot(NamedTuple):
+    """Seconds, since some start: of the clock, busy cores, and the cores' use by processes."""
+
+    clock: float
+    busy: float
+    own: float
+
+
+def snapshot(processes: Sequence[int]) -> Snapshot:
+    """`processes` are ours and alive, besides this one; children that ended count as well."""
+    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    user, nice, system, _, _, irq, softirq, steal = map(int, fields[:8])
+    busy = user + nice + system + irq + softirq + steal
+    own = sum(os.times()[:4]) + sum(map(_ticks, processes)) * _TICK
+    return Snapshot(time.monotonic(), busy * _TICK, own)
+
+
+def _ticks(process: int) -> int:
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:  # it ended
+        return 0
+    return int(fields[11]) + int(fields[12])
+
+
+def foreign(before: Snapshot, after: Snapshot) -> float:
+    """Others' share of all cores' time between two snapshots (time stolen by a hypervisor is
+    others' too). Three ticks are within the clock's own error, and do not count."""
+    spent = (after.busy - before.busy) - (after.own - before.own) - 3 * _TICK
+    return max(0.0, spent) / (CORES * max(after.clock - before.clock, 1e-9))
+
+
+def share(processes: Sequence[int] = (), seconds: float = 1.0) -> float:
+    """Others' share of the cores over the next `seconds`."""
+    before = snapshot(processes)
+    time.sleep(seconds)
+    return foreign(before, snapshot(processes))
+
+
+def undisturbed(measure: Callable[[], Any], tries: int) -> tuple[Any, bool]:
+    """What `measure` returns, taken again while others disturb it, `tries` times at most; and
+    whether the last was disturbed. Processes that it starts must have ended when it returns."""
+    for attempt in range(tries):
+        if attempt:
+            time.sleep(2)
+        before = snapshot([])
+        value = measure()
+        if foreign(before, snapshot([])) <= MOST_FOREIGN:
+            return value, False
+    return value, True
+
+
+def demand(wait: float = 0.0) -> None:
+    """Return once the machine is quiet; NotQuiet if it is not within `wait` seconds."""
+    until = time.monotonic() + wait
+    while (why := _disturbance()) is not None:
+        if time.monotonic() >= until:
+            raise NotQuiet(why)
+        time.sleep(5)
+
+
+def _disturbance() -> str | None:
+    load, others = os.getloadavg()[0], share()
+    if others > MOST_FOREIGN:
+        return f"other processes use {others:.0%} of the {CORES} cores (at most {MOST_FOREIGN:.0%})"
+    if load > MOST_LOAD:
+        return f"the 1-minute load is {load:.2f} (at most {MOST_LOAD})"
+    return None
