@@ -77,6 +77,8 @@ class Run:
 
     def __init__(self, arguments: Arguments, preset: presets.Preset):
         self.preset, self.seed = _overridden(preset, arguments), arguments.seed
+        changed = dataclasses.replace(self.preset, epochs=preset.epochs) != preset
+        self.as_claimed = not changed and arguments.unit == "char"
         self.corpus = _load(self.preset, arguments.corpus)
         self.encoded = text.encode(self.corpus, cut=self.preset.cut or None, unit=arguments.unit)
         ids, self.vocabulary = self.encoded
@@ -87,6 +89,8 @@ class Run:
         beginnings = tuple(self.vocabulary.text(ids[:n]) for n in (2, 4))
         known = presets.PREFIXES.get(self.corpus.name, beginnings)
         self.prefixes = arguments.prefixes or known
+        if "" in self.prefixes:
+            raise ValueError(f"a prefix needs at least one character, got {self.prefixes!r}.")
         self.prefix_ids = [self.vocabulary.ids(prefix) for prefix in self.prefixes]
         self._batches(0)  # too short a text is refused before anything is written
         name = arguments.preset or ""
@@ -182,13 +186,16 @@ class Run:
 
     def judge(self) -> int:
         """Hold the run to the claims that it reached; 3 where one is broken."""
+        print(f"written to {self.dir.path}")
+        if not self.as_claimed:
+            print("no claim is judged: the claims are those of the preset's own settings")
+            return 0
         result = Result(self.corpus.name, self.perplexities, self.unigram, self.continuations)
         verdicts = [v for claim in self.preset.claims if (v := claim.judge(result))]
         for verdict in verdicts:
             print(f"{'kept' if verdict.kept else 'BROKEN'}: {verdict.sentence}")
         if not verdicts:
             print("no claim reached: " + "; ".join(map(str, self.preset.claims)))
-        print(f"written to {self.dir.path}")
         return 0 if all(verdict.kept for verdict in verdicts) else 3
 
 

@@ -8,6 +8,7 @@ writes docs/perplexity.svg and the table between README.md's two `<!-- results -
 from __future__ import annotations
 
 import json
+import math
 import re
 import statistics
 import sys
@@ -41,7 +42,7 @@ def read(folder: Path) -> Curves:
         match = re.fullmatch(r"(.+?)-([a-z_]+)-s(\d+)", path.parent.name)
         if match and match[1] in presets.PRESETS:
             lines = [json.loads(line) for line in path.read_text().splitlines()]
-            perplexities = [line["perplexity"] for line in lines]
+            perplexities = [p if (p := line["perplexity"]) else math.inf for line in lines]
             curves[match[1], match[2]][int(match[3])] = perplexities
     return dict(curves)
 

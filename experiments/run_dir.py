@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
 from pathlib import Path
@@ -15,7 +16,7 @@ class RunDirError(ValueError):
 
 class RunDir:
     """A folder for one run. Lines go out whole, in one write each, so that whatever ends the
-    process leaves only finished epochs behind."""
+    process leaves only finished epochs behind. What is not finite is null."""
 
     def __init__(self, path: Path, config: dict[str, Any]):
         self.path = path
@@ -29,8 +30,9 @@ class RunDir:
             raise RunDirError(f"{path} holds another run: name another --run-dir.")
         self._write_whole("config.json", json.dumps(config, indent=2, ensure_ascii=False) + "\n")
 
-    def append(self, record: dict[str, Any]) -> None:
-        line = json.dumps(record, ensure_ascii=False) + "\n"
+    def append(self, record: dict[str, float]) -> None:
+        finite = {k: v if math.isfinite(v) else None for k, v in record.items()}  # as JSON has it
+        line = json.dumps(finite, allow_nan=False) + "\n"
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         with open(os.open(self.path / "metrics.jsonl", flags, 0o666), "wb", buffering=0) as file:
             size = file.seek(0, os.SEEK_END)

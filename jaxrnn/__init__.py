@@ -23,7 +23,7 @@ from jaxrnn.layers import Bidirectional, Stack, Unroll, bidirectional, stack, un
 
 __version__ = "0.1.0"
 
-_ROOMS = ("linen", "nnx", "reference", "text", "training")  # loaded when first used
+_ROOMS = ("linen", "nnx", "reference", "testing", "text", "training")  # loaded when first used
 
 
 def __getattr__(name: str):

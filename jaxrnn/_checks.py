@@ -68,6 +68,12 @@ def is_tokens(xs: Any) -> bool:
     raise TypeError(f"inputs must be floats (features) or integers (token ids), got {dtype}.")
 
 
+def wide(ids: Any) -> jax.Array:
+    """Token ids in at least 32 bits, in which the size of any vocabulary can be written."""
+    ids = jnp.asarray(ids)
+    return ids if ids.dtype.itemsize >= 4 else ids.astype(jnp.int32)
+
+
 def batch_shape_of(xs: Any, time_axes: int = 1) -> tuple[int, ...]:
     """The batch axes of a sequence (`time_axes` = 1) or of one instant (0)."""
     tokens, rank = is_tokens(xs), np.ndim(xs)

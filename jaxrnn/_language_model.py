@@ -88,9 +88,13 @@ class LanguageModel:
         self, params: LanguageModelParams, carry: Carry | None, tokens: jax.Array, **when: Any
     ) -> tuple[Carry, jax.Array]:
         """tokens (T, *batch) -> carry, logits (T, *batch, V); `when` as a layer takes it."""
-        carry, ys = self.layer.apply(params.layer, carry, tokens, **when)
+        carry, ys = self._features(params, carry, tokens, **when)
         logits = ys @ params.head.w
         return carry, logits + jnp.broadcast_to(params.head.b, logits.shape)
+
+    def _features(self, params: LanguageModelParams, carry: Carry | None, tokens: Any, **when: Any):
+        _ids("tokens", tokens)
+        return self.layer.apply(params.layer, carry, tokens, **when)
 
     def loss(
         self,
@@ -106,7 +110,7 @@ class LanguageModel:
         With `lengths` or `mask` the mean is over valid positions. For forward-mode differentiation
         take ``cross_entropy(lm.apply(…)[1], targets)``, with the layer's `engine` "scan".
         """
-        carry, ys = self.layer.apply(params.layer, carry, tokens, **when)
+        carry, ys = self._features(params, carry, tokens, **when)
         losses = _head_losses(params.head, ys, _targets_like(ys, targets))
         valid = engine.when(np.shape(targets), when.get("lengths"), when.get("mask")).valid
         if valid is None:
@@ -123,6 +127,7 @@ class LanguageModel:
         one compiled function. A bidirectional layer sees one id at a time, both ways.
         """
         T, P = prefixes.shape
+        lengths = lengths.astype(jnp.int32)
 
         def step(state, t):
             carry, token = state
@@ -133,8 +138,8 @@ class LanguageModel:
             return (carry, token), token
 
         start = self.initial_carry(params, (P,)), jnp.zeros((P,), prefixes.dtype)
-        _, said = jax.lax.scan(step, start, jnp.arange(T + count - 1))
-        index = jnp.arange(count)[:, None] + lengths[None] - 1
+        _, said = jax.lax.scan(step, start, jnp.arange(T + count - 1, dtype=jnp.int32))
+        index = jnp.arange(count, dtype=jnp.int32)[:, None] + lengths[None] - 1
         return jnp.take_along_axis(said, index, axis=0)
 
 
@@ -152,9 +157,13 @@ def _targets_like(features: jax.Array, targets: Any) -> jax.Array:
         raise ValueError(
             f"targets have shape {np.shape(targets)}, but {np.shape(features)[:-1]} is needed."
         )
-    if not _checks.is_tokens(targets):
-        raise TypeError(f"targets must be integers, got {jnp.result_type(targets)}.")
-    return jnp.asarray(targets)
+    _ids("targets", targets)
+    return _checks.wide(targets)
+
+
+def _ids(name: str, ids: Any) -> None:
+    if not _checks.is_tokens(ids):
+        raise TypeError(f"{name} must be integers, got {jnp.result_type(ids)}.")
 
 
 def _picked(logits: jax.Array, targets: jax.Array) -> jax.Array:

@@ -195,8 +195,9 @@ def _at_the_door(xs: Any, lengths: Any, mask: Any, resets: Any) -> tuple[tuple[i
 
 
 def _same_count(what: str, got: Any, count: int, layer: Any) -> None:
-    if not isinstance(got, tuple) or len(got) != count or hasattr(got, "_fields"):
-        form = f"a tuple of {len(got)}" if isinstance(got, tuple) else type(got).__name__
+    plain = isinstance(got, tuple) and not hasattr(got, "_fields")
+    if not plain or len(got) != count:
+        form = f"a tuple of {len(got)}" if plain else type(got).__name__
         raise ValueError(f"{what} must be a tuple of {count} for {layer}, got {form}.")
 
 

@@ -80,7 +80,7 @@ def epoch(
         (value, carry), gradient = jax.value_and_grad(loss, has_aux=True)(params, carry, *batch)
         updates, optimizer_state = optimizer.update(gradient, optimizer_state, params)
         params = optax.apply_updates(params, updates)
-        report = Report(value, optax.global_norm(gradient))
+        report = Report(value, optax.tree.norm(gradient))
         return TrainState(params, optimizer_state, carry), report
 
     if restart == "epoch":

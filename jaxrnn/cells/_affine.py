@@ -21,14 +21,16 @@ def inputs(w_x: jax.Array, x: jax.Array) -> jax.Array:
     would pick: an id outside 0…I-1 picks a row of zeros (negative ids do not wrap)."""
     if not _checks.is_tokens(x):
         return x @ w_x
-    w_x, x = jnp.asarray(w_x), jnp.asarray(x)
-    return w_x.at[x].get(mode="fill", fill_value=0, wrap_negative_indices=False)
+    w_x, ids = jnp.asarray(w_x), _checks.wide(x)
+    return w_x.at[ids].get(mode="fill", fill_value=0, wrap_negative_indices=False)
 
 
 def drives(w_x: jax.Array, xs: jax.Array) -> jax.Array:
     """`inputs` for all of time at once, with adjoints in the order that XLA computes fast."""
-    w_x, xs = jnp.asarray(w_x), jnp.asarray(xs)
-    return rows(w_x, xs) if _checks.is_tokens(xs) else product(xs, w_x)
+    w_x = jnp.asarray(w_x)
+    if _checks.is_tokens(xs):
+        return rows(w_x, _checks.wide(xs))
+    return product(jnp.asarray(xs), w_x)
 
 
 @jax.custom_vjp
@@ -109,6 +111,15 @@ def check(cell: Any, params_type: type, gates: int, params: Any, xs: Any) -> Non
         raise TypeError(
             f"xs is {jnp.result_type(xs)} but the params are {params.w_h.dtype}: cast one of them."
         )
+
+
+def check_carry(cell: Any, carry_type: type, carry: Any, params: Any, x: Any) -> None:
+    """`carry` is this cell's and of x's batch, or one sentence says what does not fit."""
+    form = jax.ShapeDtypeStruct(
+        (*_checks.batch_shape_of(x, time_axes=0), cell.hidden_size), params.w_h.dtype
+    )
+    want = carry_type(*(form for _ in carry_type._fields))
+    _checks.same_form(f"the carry given to {cell}", carry, want, "take it from `initial_carry`.")
 
 
 def _check_dtypes(params: Any) -> None:

@@ -102,6 +102,7 @@ class GRU:
     def step(self, params: GRUParams, carry: GRUCarry, x: jax.Array) -> tuple[GRUCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
         _affine.check(self, GRUParams, GATES, params, x)
+        _affine.check_carry(self, GRUCarry, carry, params, x)
         h = carry.h
         x_r, x_z, x_n = _thirds(_affine.plus(_affine.inputs(params.w_x, x), params.b))
         w_r, w_z, w_n = _thirds(params.w_h)

@@ -96,6 +96,7 @@ class LSTM:
     ) -> tuple[LSTMCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
         _affine.check(self, LSTMParams, GATES, params, x)
+        _affine.check_carry(self, LSTMCarry, carry, params, x)
         h, c = carry
         a = _affine.plus(_affine.inputs(params.w_x, x) + h @ params.w_h, params.b)
         i, f, g, o = jnp.split(_affine.plus(a, params.b_h), GATES, axis=-1)

@@ -85,6 +85,7 @@ class Vanilla:
     ) -> tuple[VanillaCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
         _affine.check(self, VanillaParams, 1, params, x)
+        _affine.check_carry(self, VanillaCarry, carry, params, x)
         a = _affine.plus(_affine.inputs(params.w_x, x) + carry.h @ params.w_h, params.b)
         h = ACTIVATIONS[self.activation](_affine.plus(a, params.b_h))
         return VanillaCarry(h), h

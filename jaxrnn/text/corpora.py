@@ -64,12 +64,14 @@ CORPORA = (*_SHIPPED, *_PUBLIC)
 def load_corpus(name: str | os.PathLike[str], recipe: str | None = None) -> Corpus:
     """The corpus of that name (one of CORPORA), or the file at that path.
 
-    Sums are checked for the public files called by name; a file given by path is taken as it is.
+    Sums are checked for the public files called by name; a file given by path is taken as it is,
+    and is called by its file name, or by the corpus whose public file has that name.
     Raises CorpusNotFound if a public file is not to be had, and TextError for a name that is no
     file either, a wrong sum, a zip without exactly one .txt, a text not in UTF-8, or an empty one.
     """
     name = os.fspath(name)
     path = Path(name).expanduser()
+    called = name if name in CORPORA else _public_name(path.name)
     if name in _SHIPPED:
         file, source = f"{name}.txt", "shipped with jaxrnn"
         data = resources.files("jaxrnn.text").joinpath("data", file).read_bytes()
@@ -80,12 +82,22 @@ def load_corpus(name: str | os.PathLike[str], recipe: str | None = None) -> Corp
     else:
         raise unknown("neither a corpus nor a file", name, CORPORA)
     return Corpus(
-        name=name if name in CORPORA else path.name.removesuffix(".zip").removesuffix(".txt"),
+        name=called,
         text=_decode(_unzip(data, source) if file.endswith(".zip") else data, source),
         sha1=hashlib.sha1(data).hexdigest(),
         source=source,
-        recipe=find_recipe(recipe or _RECIPES.get(name, "lyrics")).name,
+        recipe=find_recipe(recipe or _RECIPES.get(called, "lyrics")).name,
     )
+
+
+def _public_name(file: str) -> str:
+    """The corpus whose public file is called so, packed or not; else the file's own name, whole
+    where its stem would pass for a corpus that it is not."""
+    for name, public in _PUBLIC.items():
+        if file in (public.file, public.file.removesuffix(".zip")):
+            return name
+    stem = file.removesuffix(".zip").removesuffix(".txt")
+    return file if stem in CORPORA else stem
 
 
 def _read_public(name: str) -> tuple[str, bytes, str]:

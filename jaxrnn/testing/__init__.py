@@ -1,0 +1,80 @@
+"""The laws that every recurrent cell and layer keeps, for our tests and for your own cell.
+
+All of them at once::
+
+    from jaxrnn.testing import check_cell
+
+    def test_my_cell():
+        check_cell(MyCell(4))
+
+or one test a law::
+
+    @pytest.mark.parametrize("law", LAWS.values(), ids=str)
+    def test_my_layer(law):
+        if law.fits(layer):
+            law(layer)
+
+A law that does not hold raises an AssertionError that names itself, the leaf (its pytree path), the
+first time step and both values. `explain` steps a cell beside its NumPy twin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from jaxrnn._types import Cell, Layer
+from jaxrnn.layers import bidirectional, stack, unroll
+from jaxrnn.testing import _gaps, _time, _transforms, _truth  # noqa: F401  they fill the table
+from jaxrnn.testing._case import Answer, Case, draw
+from jaxrnn.testing._compare import same
+from jaxrnn.testing._explain import Difference, explain
+from jaxrnn.testing._law import LAWS, Law
+
+__all__ = [
+    "check_cell",
+    "check_layer",
+    "LAWS",
+    "Law",
+    "Case",
+    "Answer",
+    "draw",
+    "same",
+    "explain",
+    "Difference",
+]
+
+# How a cell's layers are told apart from the cell: these laws see direction, depth and both ways.
+COMBINED = (
+    "fast_is_plain_with_gaps",
+    "stack_is_composition",
+    "bidirectional_is_two_unrolls",
+    "reversed_is_flipped",
+    "mirror",
+    "packed_documents_never_meet",
+    "held_padding_repeats",
+)
+
+
+def check_cell(cell: Cell, *, input_size: int = 3, seed: int = 0) -> tuple[str, ...]:
+    """Every law on ``unroll(cell)``, and those of direction and depth on what is built of it."""
+    held = check_layer(unroll(cell), input_size=input_size, seed=seed)
+    for layer in (
+        unroll(cell, reverse=True),
+        bidirectional(cell),
+        stack([unroll(cell), unroll(cell, reverse=True)]),
+    ):
+        held += check_layer(layer, input_size=input_size, seed=seed, laws=COMBINED)
+    return tuple(dict.fromkeys(held))
+
+
+def check_layer(
+    layer: Layer, *, input_size: int = 3, seed: int = 0, laws: Iterable[str] | None = None
+) -> tuple[str, ...]:
+    """Every law that fits `layer` (or those of `laws`, by name), on random data of `seed`; the
+    names of those that hold. AssertionError at the first that does not."""
+    chosen: Any = [LAWS[name] for name in (LAWS if laws is None else laws)]
+    fitting = [law for law in chosen if law.fits(layer)]
+    for law in fitting:
+        law(layer, input_size=input_size, seed=seed)
+    return tuple(law.name for law in fitting)

@@ -1,0 +1,130 @@
+"""A random question to a layer, and the layer's full answer: outputs and every gradient."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxrnn._types import Layer
+from jaxrnn.testing._trees import choose, zeros_like
+
+
+class Answer(NamedTuple):
+    """Final carry and ys; then what a cotangent for both becomes at params, carry and xs."""
+
+    carry: Any
+    ys: Any
+    dparams: Any
+    dcarry: Any
+    dxs: Any  # None for token ids
+
+
+def pull(apply: Callable, params: Any, carry: Any, xs: Any, cotangents: Any, when: Any) -> Answer:
+    """`apply` and its reverse-mode derivative at once: one compiled function a law."""
+    tokens = np.issubdtype(xs.dtype, np.integer)
+    at = (params, carry) if tokens else (params, carry, xs)
+    outputs, back = jax.vjp(lambda p, c, x=xs: apply(p, c, x, **when), *at)
+    gradients = (*back(cotangents), None) if tokens else back(cotangents)
+    return Answer(*outputs, *gradients)
+
+
+# A law runs once: what counts is to compile fast.
+jit = partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+
+
+@partial(jit, static_argnums=0)
+def _answer(layer: Layer, *question: Any) -> Answer:
+    return pull(layer.apply, *question)
+
+
+def numpy(tree: Any) -> Any:
+    return jax.tree.map(np.asarray, tree)
+
+
+@dataclasses.dataclass(frozen=True)
+class Case:
+    """One random question, all in NumPy. Nothing in it is zero: params are perturbed away from
+    their init (zero biases hide bugs), the carry is not the initial one, inputs change in time,
+    and there is a cotangent for the outputs *and* for the final carry."""
+
+    layer: Any
+    params: Any
+    carry: Any
+    xs: Any  # (T, B, I)
+    dcarry: Any
+    dys: Any  # (T, B, F)
+    valid: Any  # (T, B)
+    fresh: Any  # (T, B)
+
+    def but(self, **changes: Any) -> Case:
+        return dataclasses.replace(self, **changes)
+
+    def question(self, **when: Any) -> tuple:
+        return self.params, self.carry, self.xs, (self.dcarry, self.dys), when
+
+    def answer(self, **when: Any) -> Answer:
+        """The layer's answer, compiled once for each layer and form of the question."""
+        return numpy(_answer(self.layer, *self.question(**when)))
+
+    @property
+    def steps(self) -> int:
+        return len(self.xs)
+
+    @property
+    def batch(self) -> int:
+        return self.xs.shape[1]
+
+    @property
+    def middle(self) -> int:
+        return self.steps // 2
+
+    def part(self, begin: int, end: int) -> Case:
+        """The time steps from `begin` to before `end`."""
+        t = slice(begin, end)
+        return self.but(xs=self.xs[t], dys=self.dys[t], valid=self.valid[t], fresh=self.fresh[t])
+
+    def listen(self, rows: np.ndarray) -> Case:
+        """The same question, but only these rows of the batch (B, boolean) matter."""
+
+        dcarry = choose(rows, self.dcarry, zeros_like(self.dcarry))
+        return self.but(dcarry=dcarry, dys=self.dys * rows[:, None].astype(self.dys.dtype))
+
+    def start(self) -> Any:
+        return numpy(self.layer.initial_carry(self.params, self.xs.shape[1:-1]))
+
+    def through_start(self, dstart: Any) -> Any:
+        """The cotangent of params that one of the initial carry becomes: a start may be learnt."""
+        batch_shape = self.xs.shape[1:-1]
+        _, back = jax.vjp(lambda p: self.layer.initial_carry(p, batch_shape), self.params)
+        return numpy(back(dstart)[0])
+
+
+@lru_cache(maxsize=64)
+def draw(layer: Any, input_size: int, seed: int, steps: int = 7, batch: int = 6) -> Case:
+    """A random question to `layer`: `steps` times, a batch of `batch`, in the params' dtype."""
+    rng = np.random.default_rng(seed)
+    params = numpy(layer.init(jax.random.key(seed), input_size))
+    dtype = jax.tree.leaves(params)[0].dtype
+
+    def normal(*shape: int) -> np.ndarray:
+        return rng.normal(size=shape).astype(dtype)
+
+    def random_like(tree: Any) -> Any:
+        return jax.tree.map(lambda a: normal(*a.shape), tree)
+
+    carry = numpy(layer.initial_carry(params, (batch,)))
+    return Case(
+        layer=layer,
+        params=jax.tree.map(lambda a: a + dtype.type(0.3) * normal(*a.shape), params),
+        carry=random_like(carry),
+        xs=normal(steps, batch, input_size),
+        dcarry=random_like(carry),
+        dys=normal(steps, batch, layer.output_size),
+        valid=rng.random((steps, batch)) < 0.6,
+        fresh=rng.random((steps, batch)) < 0.3,
+    )

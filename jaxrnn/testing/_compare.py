@@ -1,0 +1,42 @@
+"""When two answers are the same, and the sentence that says where they are not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+
+TIMED = (".ys", ".dxs")  # the leaves that lead with time
+
+
+def tolerance(dtype: Any) -> float:
+    """How close two ways of computing one number must come, relative and absolute."""
+    return 1e-12 if np.dtype(dtype) == np.float64 else 200 * float(np.finfo(dtype).eps)
+
+
+def same(got: Any, want: Any, within: float | None = None) -> None:
+    """Every leaf of `got` is that of `want`, `within` a tolerance (None: the dtype's; 0: bit for
+    bit), or an AssertionError names the first leaf, and the first time step, that is not."""
+    got_leaves, got_tree = jax.tree_util.tree_flatten_with_path(got)
+    want_leaves, want_tree = jax.tree.flatten(want)
+    assert got_tree == want_tree, f"got the tree {got_tree}, want {want_tree}"
+    for (path, a), b in zip(got_leaves, want_leaves, strict=True):
+        name = jax.tree_util.keystr(path) or "the value"
+        _same_leaf(name, np.asarray(a), np.asarray(b), within)
+
+
+def _same_leaf(name: str, got: np.ndarray, want: np.ndarray, within: float | None) -> None:
+    assert got.shape == want.shape, f"{name} has shape {got.shape}, want {want.shape}"
+    if within is None:
+        within = tolerance(got.dtype)
+    with np.errstate(invalid="ignore"):
+        far = ~(np.abs(got - want) <= within * (1 + np.abs(want)))
+    if not far.any():
+        return
+    index = tuple(int(i) for i in np.argwhere(far)[0])
+    step = f" first at time step {index[0]}," if name.startswith(TIMED) else ""
+    raise AssertionError(
+        f"{name} differs{step} at {list(index)}: got {got[index]!r}, want {want[index]!r} "
+        f"({int(far.sum())} of {far.size} numbers differ by more than {within:.0e})"
+    )

@@ -1,0 +1,53 @@
+"""Where a cell and its NumPy twin part ways."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxrnn import reference
+from jaxrnn._types import Cell
+from jaxrnn.testing._compare import tolerance
+
+
+class Difference(NamedTuple):
+    """The first value of a step that is not the twin's: `name` at `step`, place `index`."""
+
+    step: int
+    name: str
+    index: tuple[int, ...]
+    got: float
+    want: float
+    gates: dict[str, float]  # the twin's, at the same place
+
+    def __str__(self) -> str:
+        gates = ", ".join(f"{name} {value:.6g}" for name, value in self.gates.items())
+        return (
+            f"step {self.step}: {self.name}{list(self.index)} is {self.got:.17g}, "
+            f"its twin says {self.want:.17g} (the twin's gates there: {gates})"
+        )
+
+
+def explain(cell: Cell, params: Any, carry: Any, xs: Any) -> Difference | None:
+    """Step `cell` over xs (T, *batch, I) or ids (T, *batch), and beside it, from the same carry,
+    its NumPy twin. Print and return the first difference, by name and step, or None."""
+    twin, step = reference.twin(cell), jax.jit(cell.step)
+    for t, x in enumerate(np.asarray(xs)):
+        gates = twin.gates(params, carry, x)
+        want = gates | _names(*twin.forward(params, carry, x)[:2])
+        carry, y = step(params, carry, x)
+        for name, got in _names(carry, y).items():
+            far = ~(np.abs(got - want[name]) <= tolerance(got.dtype) * (1 + np.abs(want[name])))
+            if far.any():
+                at = tuple(int(i) for i in np.argwhere(far)[0])
+                there = {gate: float(value[at]) for gate, value in gates.items()}
+                difference = Difference(t, name, at, float(got[at]), float(want[name][at]), there)
+                print(difference)
+                return difference
+    return None
+
+
+def _names(carry: Any, y: Any) -> dict[str, np.ndarray]:
+    return {name: np.asarray(a) for name, a in (carry._asdict() | {"y": y}).items()}

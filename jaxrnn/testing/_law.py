@@ -1,0 +1,50 @@
+"""What a law is, and the table of all of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from jaxrnn._types import Layer
+from jaxrnn.testing._case import Case, draw
+
+
+def everything(layer: Layer) -> bool:
+    return True
+
+
+@dataclasses.dataclass(frozen=True)
+class Law:
+    """One sentence that is true of every layer that it `fits`; calling it checks one layer."""
+
+    name: str
+    check: Callable[[Case], None]
+    fits: Callable[[Any], bool] = everything
+
+    def __call__(self, layer: Any, *, input_size: int = 3, seed: int = 0, **sizes: int) -> None:
+        """Raise AssertionError where `layer` breaks the law, on random data of this `seed`;
+        `sizes`: `steps` (7) and `batch` (6)."""
+        try:
+            with jax.default_matmul_precision("highest"):
+                self.check(draw(layer, input_size, seed, **sizes))
+        except AssertionError as broken:
+            raise AssertionError(f"law `{self.name}` broken by {layer}: {broken}") from broken
+
+    def __str__(self) -> str:
+        return self.name
+
+
+LAWS: dict[str, Law] = {}
+
+
+def law(fits: Callable[[Any], bool] = everything) -> Callable:
+    """Enter a check, `(case) -> None`, into the table under its own name."""
+
+    def enter(check: Callable[[Case], None]) -> Callable[[Case], None]:
+        LAWS[check.__name__] = Law(check.__name__, check, fits)
+        return check
+
+    return enter

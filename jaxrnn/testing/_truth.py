@@ -1,0 +1,170 @@
+"""Laws of meaning: a layer is what its formula, its loop and its parts say."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxrnn import engine, reference
+from jaxrnn.layers import Bidirectional, Stack, Unroll
+from jaxrnn.testing._case import Answer, Case, jit, numpy, pull
+from jaxrnn.testing._compare import same
+from jaxrnn.testing._law import law
+from jaxrnn.testing._trees import known, plus, rebuild, unrolls, zeros_like
+
+
+def has_twin(layer: Any) -> bool:
+    """Made of the library's own cells and layers, which the NumPy reference knows."""
+    cells = [leaf.cell for leaf in unrolls(layer)] if known(layer) else [layer]
+    if not all(type(cell).__module__.startswith("jaxrnn.") for cell in cells):
+        return False
+    try:
+        reference.twin(layer)
+    except TypeError:
+        return False
+    return True
+
+
+def divided(layer: Any) -> bool:
+    """Some of its cells go through the hand-written adjoint."""
+    return known(layer) and any(
+        engine.choose(leaf.cell, leaf.engine).path != "scan" for leaf in unrolls(layer)
+    )
+
+
+def float64(layer: Any) -> bool:
+    return bool(jax.config.read("jax_enable_x64"))
+
+
+def by_reference(case: Case, valid: Any = None, fresh: Any = None) -> Answer:
+    """The NumPy reference's answer, in float64."""
+    twin = reference.twin(case.layer)
+    carry, ys, tape = twin.forward(case.params, case.carry, case.xs, valid, fresh)
+    return Answer(carry, ys, *twin.backward(case.params, tape, case.dcarry, case.dys))
+
+
+@law(fits=has_twin)
+def equals_its_twin(case: Case) -> None:
+    """Outputs and all gradients are those of the NumPy reference, which derives them by hand."""
+    same(case.answer(), by_reference(case))
+
+
+@law(fits=has_twin)
+def equals_its_twin_with_gaps(case: Case) -> None:
+    """The same with random invalid steps and random beginnings of documents."""
+    got = case.answer(mask=case.valid, resets=case.fresh)
+    same(got, by_reference(case, case.valid, case.fresh))
+
+
+def plainly(case: Case) -> Case:
+    return case.but(layer=rebuild(case.layer, lambda it: dataclasses.replace(it, engine="scan")))
+
+
+@law(fits=divided)
+def fast_is_plain(case: Case) -> None:
+    """project, advance, linearize, retreat, collect say what JAX derives from `step`."""
+    same(case.answer(), plainly(case).answer())
+
+
+@law(fits=divided)
+def fast_is_plain_with_gaps(case: Case) -> None:
+    gaps = {"mask": case.valid, "resets": case.fresh}
+    same(case.answer(**gaps), plainly(case).answer(**gaps))
+
+
+@law(fits=float64)
+def gradient_is_the_slope(case: Case) -> None:
+    """⟨gradient, d⟩ = (f(θ + εd) - f(θ - εd)) / 2ε along a random d, f = ⟨cotangent, outputs⟩."""
+    rng, answer, epsilon = np.random.default_rng(1), case.answer(), 1e-5
+    for name in ("params", "carry", "xs"):
+        here = getattr(case, name)
+        way = jax.tree.map(lambda a: rng.normal(size=a.shape), here)
+        ends = []
+        for sign in (epsilon, -epsilon):
+            there = jax.tree.map(lambda a, d, sign=sign: a + sign * d, here, way)
+            outputs = case.but(**{name: there}).answer()[:2]
+            ends.append(inner(outputs, (case.dcarry, case.dys)))
+        slope = (ends[0] - ends[1]) / (2 * epsilon)
+        same({f"d{name}": inner(getattr(answer, f"d{name}"), way)}, {f"d{name}": slope}, 1e-7)
+
+
+def inner(a: Any, b: Any) -> Any:
+    """⟨a, b⟩ over all leaves."""
+    return sum(jax.tree.leaves(jax.tree.map(lambda p, q: (p * q).sum(), a, b)))
+
+
+@law(fits=lambda layer: isinstance(layer, Unroll))
+def unroll_is_the_loop(case: Case) -> None:
+    """for t: carry, ys[t] = cell.step(params, carry, xs[t]); its adjoint is the loop backwards."""
+    instant = jit(partial(pull, case.layer.cell.step))
+    order = range(case.steps)[:: -1 if case.layer.reverse else 1]
+    carry, before, ys = case.carry, {}, {}
+    nothing = zeros_like(case.carry), np.zeros_like(case.dys[0])
+    for t in order:
+        before[t] = carry
+        carry, ys[t], *_ = instant(case.params, carry, case.xs[t], nothing, {})
+    dparams, dcarry, dxs = zeros_like(case.params), case.dcarry, {}
+    for t in reversed(order):
+        step = instant(case.params, before[t], case.xs[t], (dcarry, case.dys[t]), {})
+        dparams, dcarry, dxs[t] = plus(dparams, numpy(step.dparams)), step.dcarry, step.dxs
+    in_time = [np.stack([values[t] for t in range(case.steps)]) for values in (ys, dxs)]
+    same(case.answer(), Answer(carry, in_time[0], dparams, dcarry, in_time[1]))
+
+
+@law(fits=lambda layer: isinstance(layer, Unroll))
+def step_is_a_scan_body(case: Case) -> None:
+    """`partial(cell.step, params)` under `jax.lax.scan` is the unroll."""
+
+    @jit
+    def scan(params, carry, xs):
+        body = partial(case.layer.cell.step, params)
+        return jax.lax.scan(body, carry, xs, reverse=case.layer.reverse)
+
+    carry, ys = scan(case.params, case.carry, case.xs)
+    want = case.answer()
+    same(want._replace(carry=carry, ys=ys), want)
+
+
+@law(fits=lambda layer: isinstance(layer, Stack))
+def stack_is_composition(case: Case) -> None:
+    """Each layer reads the ys of the one below; cotangents come down the same way."""
+    floors, xs = [], case.xs
+    for layer, params, carry, dcarry in zip(
+        case.layer.layers, case.params, case.carry, case.dcarry, strict=True
+    ):
+        dys = np.zeros((*xs.shape[:-1], layer.output_size), xs.dtype)
+        floors.append(
+            case.but(layer=layer, params=params, carry=carry, xs=xs, dcarry=dcarry, dys=dys)
+        )
+        xs = floors[-1].answer().ys
+    answers, dys = [], case.dys
+    for floor in reversed(floors):
+        answers.insert(0, floor.but(dys=dys).answer())
+        dys = answers[0].dxs
+    carry, _, dparams, dcarry, _ = (tuple(field) for field in zip(*answers, strict=True))
+    same(case.answer(), Answer(carry, xs, dparams, dcarry, dys))
+
+
+@law(fits=lambda layer: isinstance(layer, Bidirectional))
+def bidirectional_is_two_unrolls(case: Case) -> None:
+    """ys = [forward, backward] along the features; dxs is the sum of both."""
+    layers, width = unrolls(case.layer), case.layer.forward.output_size
+    halves = [case.dys[..., :width], case.dys[..., width:]]
+    there, back = (
+        case.but(layer=layer, params=params, carry=carry, dcarry=dcarry, dys=dys).answer()
+        for layer, params, carry, dcarry, dys in zip(
+            layers, case.params, case.carry, case.dcarry, halves, strict=True
+        )
+    )
+    want = Answer(
+        carry=(there.carry, back.carry),
+        ys=np.concatenate([there.ys, back.ys], axis=-1),
+        dparams=(there.dparams, back.dparams),
+        dcarry=(there.dcarry, back.dcarry),
+        dxs=there.dxs + back.dxs,
+    )
+    same(case.answer(), want)

@@ -1,0 +1,175 @@
+"""Every law of `jaxrnn.testing` on every layer of the table.
+
+Daily: all laws on each kind of cell walked one way; on the variants that differ by a bias or an
+activation, and on reversed, deep and bidirectional layers, the laws that can tell them apart.
+The rest of the grid, and random shapes, are slow.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from _table import CELLS, LAYERS, Leaky
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jaxrnn import LSTM, gru, language_model, lstm, unroll
+from jaxrnn.testing import LAWS, check_cell, draw, explain, same
+
+KINDS = ("lstm", "gru", "gru-before", "tanh", "own")
+MEANING = (
+    "equals_its_twin",
+    "equals_its_twin_with_gaps",
+    "fast_is_plain",
+    "fast_is_plain_with_gaps",
+    "unroll_is_the_loop",
+    "no_time_changes_nothing",
+    "dtype_follows_params",
+    "tokens_are_one_hot",
+)
+COMBINED = {
+    "reversed": (
+        "equals_its_twin_with_gaps",
+        "inference_is_training",
+        "unroll_is_the_loop",
+        "causality",
+        "two_parts_are_the_whole",
+        "packed_documents_never_meet",
+    ),
+    "stack": ("equals_its_twin_with_gaps", "stack_is_composition"),
+    "bidirectional": ("equals_its_twin_with_gaps", "bidirectional_is_two_unrolls", "mirror"),
+    "deep": ("equals_its_twin_with_gaps", "stack_is_composition"),
+}
+OF_BOTH_WAYS = ("packed_documents_never_meet", "held_padding_repeats", "each_row_has_its_length")
+
+
+def daily(cell, shape, law):
+    if cell == "own-start":
+        return law in ("no_carry_is_the_initial_one", "packed_documents_never_meet") and (
+            shape in ("reversed", "deep")
+        )
+    if shape == "one":
+        return cell in KINDS or law in MEANING
+    if shape == "bidirectional" and cell in ("lstm", "own") and law in OF_BOTH_WAYS:
+        return True
+    return law in (COMBINED[shape] if cell in KINDS else COMBINED[shape][:1])
+
+
+def grid():
+    for layer_id, layer in LAYERS.items():
+        cell, shape = layer_id.rsplit("-", 1)
+        for name, law in LAWS.items():
+            if law.fits(layer):
+                marks = [] if daily(cell, shape, name) else [pytest.mark.slow]
+                if shape == "one" and (cell in ("lstm", "own") or name in MEANING):
+                    marks.append(pytest.mark.float32)
+                yield pytest.param(law, layer, id=f"{layer_id}-{name}", marks=marks)
+
+
+@pytest.mark.parametrize(("law", "layer"), list(grid()))
+def test_law(law, layer):
+    law(layer)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int64", "uint32"])
+@pytest.mark.parametrize("engine", ["auto", "scan"])
+def test_ids_of_any_integer_dtype(getkey, engine, dtype):
+    """Bytes are ids too, also where the vocabulary is larger than their dtype can count."""
+    V, ids = 300, np.arange(0, 120, 10).reshape(4, 3)
+    lm = language_model(unroll(gru(4), engine=engine), V)
+    params = lm.init(getkey())
+    say = jax.jit(lambda ids: (lm.apply(params, None, ids)[1], lm.loss(params, None, ids, ids)[0]))
+    same(say(ids.astype(dtype)), say(ids.astype(np.int32)))
+
+
+# The kit itself.
+
+
+def test_every_law_fits_where_it_should():
+    """So that a law cannot go silent: of our own cells, all laws; only two ask for more."""
+    ours, own = LAYERS["lstm-one"], LAYERS["own-one"]
+    above = {"stack_is_composition", "bidirectional_is_two_unrolls", "mirror"}
+    cell = {"unroll_is_the_loop", "step_is_a_scan_body"}
+    one_way = {"two_parts_are_the_whole", "causality"}
+    ours_only = {name for name in LAWS if "twin" in name or "fast" in name}
+    assert {name for name, law in LAWS.items() if not law.fits(ours)} == above
+    assert {name for name, law in LAWS.items() if not law.fits(own)} == above | ours_only | {
+        "tokens_are_one_hot"
+    }
+    both = {name for name, law in LAWS.items() if not law.fits(LAYERS["gru-bidirectional"])}
+    assert both == {"stack_is_composition"} | cell | one_way
+    deep = {name for name, law in LAWS.items() if not law.fits(LAYERS["tanh-deep"])}
+    assert deep == {"bidirectional_is_two_unrolls", "mirror"} | cell | one_way
+
+
+@pytest.mark.slow
+def test_check_cell_runs_them_all():
+    assert set(check_cell(lstm(4))) == set(LAWS)
+
+
+class Clairvoyant(Leaky):
+    """Its rows see each other."""
+
+    def step(self, params, carry, x):
+        return super().step(params, carry, x - x.mean(0, keepdims=True))
+
+
+def test_a_broken_law_names_itself_the_leaf_and_the_step():
+    with pytest.raises(AssertionError, match=r"law `rows_are_independent` broken by .*Clairvoyant"):
+        LAWS["rows_are_independent"](unroll(Clairvoyant(4)))
+    answer = draw(LAYERS["lstm-one"], 3, 0).answer()
+    ys = answer.ys + (np.arange(len(answer.ys)) >= 3)[:, None, None]
+    with pytest.raises(AssertionError, match=r"\.ys differs first at time step 3, at \[3, 0, 0\]"):
+        same(answer._replace(ys=ys), answer)
+    dparams = dataclasses.replace(answer.dparams, w_h=answer.dparams.w_h * 2)
+    with pytest.raises(AssertionError, match=r"\.dparams\.w_h differs at .* got .*, want "):
+        same(answer._replace(dparams=dparams), answer)
+    nan = answer._replace(dxs=np.full_like(answer.dxs, np.nan))
+    with pytest.raises(AssertionError, match=r"\.dxs differs first at time step 0.* got .*nan"):
+        same(nan, answer)
+
+
+def test_explain_names_the_gate_and_the_step(capsys):
+    case = draw(LAYERS["lstm-one"], 3, 0)
+    question = case.params, case.carry, case.xs
+    assert explain(lstm(4), *question) is None
+    assert capsys.readouterr().out == ""
+
+    class Slipping(LSTM):
+        def step(self, params, carry, x):
+            after, y = super().step(params, carry, x)
+            slip = jnp.all(x == case.xs[4]).astype(x.dtype)
+            return after._replace(c=after.c + slip), y
+
+    Slipping.__name__ = "LSTM"  # twins go by name
+    found = explain(Slipping(4), *question)
+    assert found is not None and (found.step, found.name) == (4, "c")
+    np.testing.assert_allclose(found.got, found.want + 1, rtol=1e-12)
+    assert set(found.gates) == {"i", "f", "g", "o", "c", "h"}
+    assert "step 4: c[0, 0] is" in capsys.readouterr().out
+
+
+# Any shape: what the fixed sizes of the laws cannot show.
+
+SIZES = st.integers(1, 6)
+
+
+@pytest.mark.slow
+@settings(max_examples=25)
+@given(
+    cell=st.sampled_from(list(CELLS)),
+    shape=st.sampled_from(["one", "reversed", "stack", "bidirectional", "deep"]),
+    law=st.sampled_from([name for name in LAWS if "gaps" in name or "length" in name]),
+    input_size=SIZES,
+    steps=SIZES,
+    batch=SIZES,
+    seed=st.integers(0, 100),
+)
+def test_laws_in_any_shape(cell, shape, law, input_size, steps, batch, seed):
+    """Random sizes, and with the seed random masks and resets."""
+    jax.clear_caches()  # no two examples are alike
+    layer = LAYERS[f"{cell}-{shape}"]
+    if LAWS[law].fits(layer):
+        LAWS[law](layer, input_size=input_size, seed=seed, steps=steps, batch=batch)

@@ -1,0 +1,482 @@
+"""The training room: an epoch is a plain loop of updates; the experiments, as a user runs them."""
+
+import dataclasses
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from functools import cache
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+import jaxrnn
+from jaxrnn import reference, training
+
+N, T, B, V = 3, 4, 5, 6
+LAYERS = {
+    "lstm": jaxrnn.unroll(jaxrnn.lstm(4)),
+    "both-ways": jaxrnn.bidirectional(jaxrnn.gru(4)),
+    "deep": jaxrnn.stack([jaxrnn.bidirectional(jaxrnn.lstm(2)), jaxrnn.unroll(jaxrnn.gru(3))]),
+}
+RATE, CLIP = 0.5, 0.1
+
+# The epoch
+
+
+def random_like(key, tree):
+    leaves, form = jax.tree.flatten(tree)
+    keys = jax.random.split(key, len(leaves))
+    draws = [jax.random.normal(k, x.shape, x.dtype) for k, x in zip(keys, leaves, strict=True)]
+    return jax.tree.unflatten(form, draws)
+
+
+@cache
+def model_of(layer):
+    """One model a layer, so that its programs are compiled once; and its loss with the gradient."""
+    model = jaxrnn.language_model(LAYERS[layer], V)
+    return model, jax.jit(jax.value_and_grad(model.loss, has_aux=True))
+
+
+def a_model(getkey, layer="lstm"):
+    """A model, random params and a random carry."""
+    model, _ = model_of(layer)
+    params = random_like(getkey(), jax.eval_shape(model.init, getkey()))
+    return model, params, random_like(getkey(), model.initial_carry(params, (B,)))
+
+
+def some_batches(getkey):
+    """Inputs and targets (N, T, B) of one epoch."""
+    ids = jax.random.randint(getkey(), (N, T + 1, B), 0, V, jnp.int32)
+    return ids[:, :-1], ids[:, 1:]
+
+
+def clipped_sgd(params, gradient):
+    """θ ← θ - η g, the clip rule before it, in NumPy; and ‖g‖."""
+    leaves, form = jax.tree.flatten(params)
+    clipped, norm = reference.clip_by_global_norm(jax.tree.leaves(gradient), CLIP)
+    moved = [p - RATE * np.asarray(g, p.dtype) for p, g in zip(leaves, clipped, strict=True)]
+    return jax.tree.unflatten(form, moved), norm
+
+
+def by_hand(layer, params, carry, epochs, start_carry, restart):
+    """The loop that `training.epoch` stands for, one update at a time, outside of any scan."""
+    (_, gradient_of), losses, norms = model_of(layer), [], []
+    for inputs, targets in epochs:
+        carry = start_carry if restart == "epoch" else carry
+        for x, y in zip(inputs, targets, strict=True):
+            carry = start_carry if restart == "minibatch" else carry
+            (loss, carry), gradient = gradient_of(params, carry, x, y)
+            params, norm = clipped_sgd(params, gradient)
+            losses.append(loss)
+            norms.append(norm)
+    return params, carry, losses, norms
+
+
+def assert_equal_trees(ours, theirs, tolerance):
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.float32
+@pytest.mark.parametrize("restart", training.RESTARTS)
+@pytest.mark.parametrize("layer", LAYERS)
+def test_two_epochs_are_a_plain_loop(getkey, tolerance, layer, restart):
+    """Params, both directions' carries, losses, and norms before the clip. The state's own carry is
+    not the one to restart from, so that each rule shows where it begins."""
+    model, params, start_carry = a_model(getkey, layer)
+    carry, epochs = random_like(getkey(), start_carry), [some_batches(getkey) for _ in range(2)]
+    rule = training.optimizer("sgd", RATE, CLIP)
+    state, reports = training.start(params, rule, carry), []
+    for inputs, targets in epochs:
+        state, report = training.epoch(
+            model.loss, rule, state, inputs, targets, start_carry, restart
+        )
+        reports.append(report)
+    want = by_hand(layer, params, carry, epochs, start_carry, restart)
+    losses, norms = (np.concatenate(column) for column in zip(*reports, strict=True))
+    assert_equal_trees((state.params, state.carry, list(losses), list(norms)), want, 4 * tolerance)
+
+
+def test_the_three_restarts_differ(getkey):
+    """Else the loop above could not tell them apart."""
+    _, params, start_carry = a_model(getkey, "both-ways")
+    carry, epochs = random_like(getkey(), start_carry), [some_batches(getkey)]
+    ends = [
+        by_hand("both-ways", params, carry, epochs, start_carry, r)[2] for r in training.RESTARTS
+    ]
+    first, second = np.array(ends).T[:2]
+    assert_allclose(first[0], first[1], rtol=1e-12)
+    assert abs(first[1] - first[2]) > 1e-6 and abs(second[0] - second[1]) > 1e-6
+
+
+def test_the_carry_is_detached(getkey):
+    """The second update follows the gradient of its own minibatch alone: the carry handed over is
+    a number there, not a function of the params."""
+    model, params, zeros = a_model(getkey)
+    inputs, targets = some_batches(getkey)
+    rule = training.optimizer("sgd", RATE, math.inf)
+
+    def after(count):
+        state = training.start(params, rule, zeros)
+        return training.epoch(model.loss, rule, state, inputs[:count], targets[:count], zeros)[0]
+
+    one, two = after(1), after(2)
+    moved = jax.tree.map(lambda a, b: (a - b) / RATE, one.params, two.params)
+
+    @jax.jit
+    @jax.grad
+    def detached(p):
+        return model.loss(p, one.carry, inputs[1], targets[1])[0]
+
+    @jax.jit
+    @jax.grad
+    def through(p):  # the same loss at `one.params`, its carry a function of them
+        there, here = (model.apply(q, zeros, inputs[0])[0] for q in (one.params, p))
+        carry = jax.tree.map(lambda c, a, b: c + b - a, one.carry, there, here)
+        return model.loss(p, carry, inputs[1], targets[1])[0]
+
+    assert_equal_trees(moved, detached(one.params), 1e-11)
+    apart = jax.tree.map(lambda a, b: np.max(np.abs(a - b)), moved.layer, through(one.params).layer)
+    assert min(jax.tree.leaves(apart)) > 1e-3, "nothing came through the carry, so no law"
+
+
+def test_start_copies_and_epoch_consumes(getkey):
+    """The state is donated, but what the caller gave to `start` lives on, unchanged."""
+    model, params, zeros = a_model(getkey)
+    before = jax.tree.map(np.array, (params, zeros))
+    rule = training.optimizer("sgd", RATE, CLIP)
+    state = training.start(params, rule, zeros)
+    training.epoch(model.loss, rule, state, *some_batches(getkey), zeros)
+    for mine, copy in zip(jax.tree.leaves((params, zeros)), jax.tree.leaves(before), strict=True):
+        assert_array_equal(mine, copy)
+    assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state.params))
+
+
+@pytest.mark.standard_promotion
+@pytest.mark.parametrize("name", training.OPTIMIZERS)
+def test_epochs_of_one_shape_are_traced_once(getkey, name):
+    model, params, zeros = a_model(getkey)
+    traced = []
+
+    def loss(*args):
+        traced.append(args)
+        return model.loss(*args)
+
+    rule = training.optimizer(name, 0.01, CLIP)
+    state, counts = training.start(params, rule, zeros), []
+    for _ in range(3):
+        state, _ = training.epoch(loss, rule, state, *some_batches(getkey), zeros)
+        counts.append(len(traced))
+    assert counts[0] >= 1 and counts == [counts[0]] * 3
+
+
+def test_an_unknown_restart_is_quoted(getkey):
+    model, params, zeros = a_model(getkey)
+    rule = training.optimizer("sgd", RATE, CLIP)
+    state = training.start(params, rule, zeros)
+    with pytest.raises(ValueError, match=r"`restart` must be one of .*'never'.* got 'always'"):
+        training.epoch(model.loss, rule, state, *some_batches(getkey), zeros, "always")
+
+
+# The optimizer
+
+
+def adam(gradients, rate):
+    """Kingma & Ba 2015: what a sequence of gradients adds to the params."""
+    m = v = total = 0.0
+    for t, g in enumerate(gradients, 1):
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+        total -= rate * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+    return total
+
+
+@pytest.mark.standard_promotion
+def test_adam_is_the_papers_behind_the_clip(getkey):
+    gradients = [10.0**k * jax.random.normal(getkey(), (7,)) for k in (-3, 0, 1, -2)]
+    rule, p = training.optimizer("adam", 0.01, CLIP), jnp.zeros(7)
+    memory = rule.init(p)
+    for gradient in gradients:
+        updates, memory = rule.update(gradient, memory, p)
+        p = optax.apply_updates(p, updates)
+    clipped = [reference.clip_by_global_norm([g], CLIP)[0][0] for g in gradients]
+    assert_allclose(np.asarray(p), adam(clipped, 0.01), rtol=1e-12)
+
+
+@pytest.mark.parametrize("value", [0.0, -0.5, math.nan], ids=str)
+@pytest.mark.parametrize("name", ["learning_rate", "clip"])
+def test_rates_and_thresholds_are_positive(name, value):
+    with pytest.raises(ValueError, match=rf"`{name}` must be positive, got {value}\."):
+        training.optimizer("sgd", **{"learning_rate": 1.0, "clip": 1.0, name: value})
+
+
+def test_an_unknown_optimizer_is_quoted():
+    with pytest.raises(ValueError, match="`optimizer` must be one of 'sgd', 'adam', got 'rmsprop'"):
+        training.optimizer("rmsprop", 1.0, 1.0)
+
+
+# The experiments
+
+EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+SCRIPT = EXPERIMENTS / "char_lm.py"
+
+
+def command(*arguments):
+    return [sys.executable, str(SCRIPT), *map(str, arguments)]
+
+
+def shell(folder, *arguments):
+    """The script in a process of its own, as a user starts it from `folder`."""
+    return subprocess.run(
+        command(*arguments), cwd=folder, capture_output=True, text=True, encoding="utf-8"
+    )
+
+
+def strict(line):
+    """JSON by the letter: NaN and Infinity are not in it."""
+
+    def refuse(constant):
+        raise ValueError(f"{constant} is no JSON")
+
+    return json.loads(line, parse_constant=refuse)
+
+
+def config_of(folder):
+    return strict((folder / "config.json").read_text(encoding="utf-8"))
+
+
+def metrics_of(folder):
+    content = (folder / "metrics.jsonl").read_text(encoding="utf-8")
+    assert content.endswith("\n")
+    return [strict(line) for line in content.splitlines()]
+
+
+def perplexities_of(folder):
+    return [record["perplexity"] for record in metrics_of(folder)]
+
+
+@pytest.fixture
+def char_lm(monkeypatch):
+    """The script as a module, beside a preset "tiny" of a moment's training."""
+    monkeypatch.syspath_prepend(str(EXPERIMENTS))
+    import char_lm  # pyright: ignore[reportMissingImports]
+    import presets  # pyright: ignore[reportMissingImports]
+
+    tiny = dataclasses.replace(
+        presets.PRESETS["gru-concise"],
+        layer=jaxrnn.unroll(jaxrnn.gru(4)),
+        optimizer="sgd",
+        learning_rate=1.0,
+        epochs=2,
+        batch_size=4,
+        num_steps=5,
+        cut=200,
+        claims=(),
+    )
+    monkeypatch.setitem(presets.PRESETS, "tiny", tiny)
+    return char_lm
+
+
+@pytest.fixture
+def run(char_lm, tmp_path):
+    """run("name", **arguments) trains the tiny preset in the folder tmp_path/name: its status."""
+
+    def call(name, preset="tiny", **arguments):
+        return char_lm.main(char_lm.Arguments(preset, run_dir=tmp_path / name, **arguments))
+
+    return call
+
+
+def with_claims(char_lm, monkeypatch, *claims, **fields):
+    """The tiny preset with other fields."""
+    presets = char_lm.presets.PRESETS
+    changed = dataclasses.replace(presets["tiny"], claims=claims, **fields)
+    monkeypatch.setitem(presets, "tiny", changed)
+
+
+def test_a_run_prints_and_writes_what_it_did(tmp_path):
+    folder, settings = tmp_path / "runs" / "mine", ("--epochs", 2, "--cut", 1200, "--seed", 7)
+    done = shell(tmp_path, "gru-concise", *settings, "--run-dir", folder)
+    assert done.returncode == 0, done.stderr
+    config, metrics = config_of(folder), metrics_of(folder)
+    want = {"preset": "gru-concise", "seed": 7, "epochs": 2, "cut": 1200, "restart": "epoch"}
+    assert want.items() <= config.items()
+    assert config["corpus"]["name"] == "analects" and config["versions"]["jax"] == jax.__version__
+    assert [record["epoch"] for record in metrics] == [1, 2]
+    for record in metrics:
+        assert 1 < record["perplexity"] < 10 * 1002 and record["seconds"] > 0
+        tokens = record["tokens_per_second"] * record["seconds"]
+        assert_allclose(tokens, 32 * 35, rtol=1e-6)
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "metrics.jsonl"]
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("epoch 2,"))
+    assert f"perplexity {metrics[-1]['perplexity']:.6g}" in line
+    said = [line for line in done.stdout.splitlines() if line.startswith("  子曰|")]
+    assert [len(line) - len("  子曰|") for line in said] == [10, 50], "before and after training"
+    assert str(folder) in done.stdout
+
+    again = shell(tmp_path, "gru-concise", *settings, "--run-dir", folder)
+    assert again.returncode == 2 and "holds another run" in again.stderr
+    assert metrics_of(folder) == metrics and config_of(folder) == config
+
+
+def test_the_list_shows_every_preset_and_its_claims(char_lm, capsys):
+    assert char_lm.main(char_lm.Arguments(list=True)) == 0
+    shown = capsys.readouterr().out
+    for name, preset in char_lm.presets.PRESETS.items():
+        assert f"{name} " in shown and all(str(claim) in shown for claim in preset.claims)
+
+
+def test_a_bad_word_on_the_command_line_is_one_sentence_and_status_two(tmp_path):
+    done = shell(tmp_path, "gru-concize")
+    assert done.returncode == 2 and not done.stdout and not list(tmp_path.iterdir())
+    assert "no preset 'gru-concize'; did you mean 'gru-concise'?" in done.stderr
+    assert "Traceback" not in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals as on Unix")
+def test_an_interrupt_leaves_whole_epochs_and_status_130(tmp_path):
+    folder = tmp_path / "run"
+    arguments = ("gru-concise", "--epochs", 1_000_000, "--cut", 1200, "--run-dir", folder)
+    process = subprocess.Popen(
+        command(*arguments), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        metrics, deadline = folder / "metrics.jsonl", time.monotonic() + 300
+        while not (metrics.exists() and metrics.read_text().count("\n") >= 3):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 130 and "interrupted" in errors and "Traceback" not in errors
+    epochs = [record["epoch"] for record in metrics_of(folder)]
+    assert epochs == list(range(1, len(epochs) + 1)) and len(epochs) >= 3
+    assert config_of(folder)["preset"] == "gru-concise"
+
+
+def test_a_broken_claim_is_status_three_and_a_kept_one_zero(char_lm, run, monkeypatch, capsys):
+    from claims import Band  # pyright: ignore[reportMissingImports]
+
+    kept, broken = Band("analects", 2, 1, 1e6), Band("analects", 2, 0.5, 0.9)
+    unreached, elsewhere = Band("analects", 3, 0, 0.5), Band("lyrics", 1, 0, 0.5)
+    for name, claims, status, word in (
+        ("kept", (kept, unreached, elsewhere), 0, "kept: "),
+        ("broken", (kept, broken), 3, "BROKEN: "),
+        ("none", (unreached, elsewhere), 0, "no claim reached: "),
+    ):
+        with_claims(char_lm, monkeypatch, *claims)
+        assert run(name) == status
+        assert word in capsys.readouterr().out
+
+
+def test_one_seed_one_run(run, tmp_path):
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        assert run(name, seed=seed) == 0
+    a, b, c = (perplexities_of(tmp_path / name) for name in "abc")
+    assert a == b and a != c
+
+
+def test_random_sampling_restarts_each_minibatch(run, tmp_path):
+    for restart in (None, "minibatch", "epoch"):
+        assert run(str(restart), sampling="random", restart=restart) == 0
+    unsaid, minibatch, epoch = (
+        perplexities_of(tmp_path / name) for name in ("None", "minibatch", "epoch")
+    )
+    assert config_of(tmp_path / "None")["restart"] == "minibatch"
+    assert unsaid == minibatch != epoch
+
+
+def test_consecutive_sampling_restarts_each_epoch(run, tmp_path):
+    for name, arguments in {
+        "as it is": {},
+        "said": {"sampling": "consecutive"},
+        "both said": {"sampling": "consecutive", "restart": "epoch"},
+        "never": {"restart": "never"},
+    }.items():
+        assert run(name, **arguments) == 0
+    names = ("as it is", "said", "both said", "never")
+    as_it_is, said, both, never = (perplexities_of(tmp_path / name) for name in names)
+    assert as_it_is == said == both and never != both
+
+
+def test_a_diverged_run_still_writes_json(char_lm, run, monkeypatch, tmp_path):
+    with_claims(char_lm, monkeypatch, learning_rate=1e200, clip=math.inf)
+    run("diverged")
+    assert len(metrics_of(tmp_path / "diverged")) == 2
+
+
+def refused(run, tmp_path, **arguments):
+    """The one sentence of a refusal, before anything is written."""
+    with pytest.raises(ValueError) as error:
+        run("refused", **arguments)
+    assert not (tmp_path / "refused").exists()
+    sentence = str(error.value)
+    assert "\n" not in sentence
+    return sentence
+
+
+REFUSED = {
+    "epochs": ({"epochs": 0}, "`epochs` must be positive, got 0"),
+    "cut": ({"cut": -1}, "got -1"),
+    "restart": ({"restart": "always"}, "got 'always'"),
+    "sampling": ({"sampling": "consecutively"}, "'consecutively' is no sampling; did you mean"),
+    "corpus": ({"corpus": "analect"}, "'analect' is neither a corpus nor a file; did"),
+    "prefix": ({"prefixes": ("子曰", "Q")}, "'Q' (U+0051) is not in the vocabulary"),
+    "empty prefix": ({"prefixes": ("子曰", "")}, "''"),
+    "preset": ({"preset": "tinny"}, "'tinny'; did you mean 'tiny'"),
+    "cut too short": ({"cut": 23, "prefixes": ("子",)}, "need at least 24 tokens, got 23"),
+}
+
+
+@pytest.mark.parametrize("arguments, quoted", REFUSED.values(), ids=REFUSED.keys())
+def test_what_cannot_be_is_quoted(run, tmp_path, arguments, quoted):
+    assert quoted in refused(run, tmp_path, **arguments)
+
+
+@pytest.mark.parametrize(
+    "content, quoted",
+    [
+        (b"", "is empty"),
+        (b" \n\n", "is empty"),
+        ("知之为知之".encode(), "need at least 24 tokens, got 5"),
+        ("子曰".encode("gbk") * 99, "is not UTF-8: byte 0xd7 at position 0"),
+    ],
+    ids=["empty", "blank", "short", "not UTF-8"],
+)
+def test_a_file_without_a_text_is_refused(run, tmp_path, content, quoted):
+    path = tmp_path / "mine.txt"
+    path.write_bytes(content)
+    assert quoted in refused(run, tmp_path, corpus=str(path))
+
+
+@pytest.mark.parametrize("name", ["analects", "lyrics"])
+def test_a_file_is_no_corpus_by_its_name_alone(char_lm, run, monkeypatch, tmp_path, name):
+    """It is neither held to the claims of the corpus of that name, nor asked for its prefixes."""
+    from claims import Band  # pyright: ignore[reportMissingImports]
+
+    with_claims(char_lm, monkeypatch, Band(name, 1, 0.5, 0.9))
+    path = tmp_path / f"{name}.txt"
+    path.write_text("so many words, and so few of them are new. " * 9)
+    assert run("run", corpus=str(path)) == 0
+
+
+def test_a_run_dir_that_cannot_be_one_is_refused(run, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(ValueError, match="is a file, not a folder"):
+        run("file")
+    with pytest.raises(ValueError, match="is a file, not a folder"):
+        run("file/run")
+    assert (tmp_path / "file").read_text() == "mine"
+    run("run")
+    with pytest.raises(ValueError, match="holds another run"):
+        run("run")
+    assert len(metrics_of(tmp_path / "run")) == 2
