@@ -6,7 +6,7 @@ PYTHON ?=
 PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 
 # What the demo trains; and more words for pytest, say PYTEST="-k lstm".
-DEMO ?= gru-concise --epochs 30
+DEMO ?= gru-concise --epochs 40 --every 8
 PYTEST ?=
 # What `make setup` installs: one of the extras experiments, test, dev.
 EXTRA ?= dev

@@ -38,6 +38,8 @@ class Arguments:
     """analects, moby_dick, time_machine, lyrics, or a file (.txt, or .zip with one .txt)."""
     epochs: int | None = None
     """Epochs to train; else the preset's."""
+    every: int | None = None
+    """Epochs from one printed line to the next; else the preset's."""
     seed: int = 0
     """Of the initial weights and of the sampling."""
     run_dir: Path | None = None
@@ -77,7 +79,8 @@ class Run:
 
     def __init__(self, arguments: Arguments, preset: presets.Preset):
         self.preset, self.seed = _overridden(preset, arguments), arguments.seed
-        changed = dataclasses.replace(self.preset, epochs=preset.epochs) != preset
+        shown = {"epochs": preset.epochs, "every": preset.every}
+        changed = dataclasses.replace(self.preset, **shown) != preset
         self.as_claimed = not changed and arguments.unit == "char"
         self.corpus = _load(self.preset, arguments.corpus)
         self.encoded = text.encode(self.corpus, cut=self.preset.cut or None, unit=arguments.unit)
@@ -203,11 +206,12 @@ def _overridden(preset: presets.Preset, arguments: Arguments) -> presets.Preset:
     """The preset with what the command line asks for instead."""
     changes: dict[str, Any] = {
         name: value
-        for name in ("epochs", "sampling", "restart", "cut")
+        for name in ("epochs", "every", "sampling", "restart", "cut")
         if (value := getattr(arguments, name)) is not None
     }
-    if changes.get("epochs", 1) < 1:
-        raise ValueError(f"`epochs` must be positive, got {changes['epochs']}.")
+    for name in ("epochs", "every"):
+        if changes.get(name, 1) < 1:
+            raise ValueError(f"`{name}` must be positive, got {changes[name]}.")
     if changes.get("cut", 0) < 0:
         raise ValueError(f"`cut` must be positive, or 0 for all, got {changes['cut']}.")
     if arguments.sampling is not None and arguments.restart is None:

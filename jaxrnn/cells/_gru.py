@@ -119,13 +119,15 @@ class GRU:
     # How the work divides: see `jaxrnn._types.Divided`.
 
     def project(self, params: GRUParams, xs: jax.Array) -> tuple[Any, jax.Array]:
-        """w is (W_h, b, b_hn): b with what b_h adds outside r ⊙ (…), and what it adds inside."""
+        """w is (weights, b, b_hn): W_h, for reset before parted in (W_hrz, W_hn); b with what b_h
+        adds outside r ⊙ (…), and what it adds inside."""
         _affine.check(self, GRUParams, GATES, params, xs)
         drives, b, H = _affine.drives(params.w_x, xs), params.b, self.hidden_size
+        if self.reset == "before":
+            b = b if params.b_h is None else b + params.b_h
+            return ((params.w_h[:, : 2 * H], params.w_h[:, 2 * H :]), b, None), drives
         if params.b_h is None:
             return (params.w_h, b, None), drives
-        if self.reset == "before":
-            return (params.w_h, b + params.b_h, None), drives
         outside = b + jnp.where(jnp.arange(GATES * H) < 2 * H, params.b_h, 0)
         return (params.w_h, outside, params.b_h[2 * H :]), drives
 
@@ -139,8 +141,9 @@ class GRU:
             past = _affine.plus(a[..., 2 * H :], b_n)
             n = tanh(drive_n + rz[..., :H] * past)
         else:
-            rz, past = apart(sigmoid(drive_rz + h @ w_h[:, : 2 * H])), None
-            n = tanh(drive_n + (rz[..., :H] * h) @ w_h[:, 2 * H :])
+            w_rz, w_n = w_h
+            rz, past = apart(sigmoid(drive_rz + h @ w_rz)), None
+            n = tanh(drive_n + (rz[..., :H] * h) @ w_n)
         y = n + rz[..., H:] * (h - n)
         return GRUCarry(y), y, Saved(h, rz, n, past)
 
@@ -148,7 +151,7 @@ class GRU:
         n, (r, z) = saved.n, jnp.split(saved.rz, 2, axis=-1)
         z_slope, n_slope = (saved.h - n) * z * (1 - z), (1 - z) * (1 - n * n)
         r_slope = r * (1 - r) * (saved.h if self.reset == "before" else n_slope * saved.past)
-        return w[0].T, Local(r_slope, z_slope, n_slope, r, z)
+        return jax.tree.map(jnp.transpose, w[0]), Local(r_slope, z_slope, n_slope, r, z)
 
     def retreat(self, w_h_t, local, dcarry, dy):
         dh = dcarry.h + dy
@@ -157,10 +160,10 @@ class GRU:
             dr = dh * local.r_slope
             dh = dh * local.z + jnp.concatenate([dr, dz, dn * local.r], axis=-1) @ w_h_t
         else:
-            H = self.hidden_size
-            du = dn @ w_h_t[2 * H :]  # of u = r ⊙ h
+            w_rz_t, w_n_t = w_h_t
+            du = dn @ w_n_t  # of u = r ⊙ h
             dr = du * local.r_slope
-            dh = dh * local.z + du * local.r + jnp.concatenate([dr, dz], axis=-1) @ w_h_t[: 2 * H]
+            dh = dh * local.z + du * local.r + jnp.concatenate([dr, dz], axis=-1) @ w_rz_t
         return GRUCarry(dh), jnp.concatenate([dr, dz, dn], axis=-1)
 
     def collect(self, saved, locals_, ddrives):
@@ -168,7 +171,7 @@ class GRU:
         drz, dn, db = ddrives[..., : 2 * H], ddrives[..., 2 * H :], _affine.total(ddrives)
         if self.reset == "before":
             dw_rz, dw_n = _affine.outer(saved.h, drz), _affine.outer(locals_.r * saved.h, dn)
-            return jnp.concatenate([dw_rz, dw_n], axis=-1), db, None
+            return (dw_rz, dw_n), db, None
         dpast = dn * locals_.r
         dw_h = _affine.outer(saved.h, jnp.concatenate([drz, dpast], axis=-1))
         return dw_h, db, _affine.total(dpast) if self.recurrent_bias else None

@@ -1,0 +1,87 @@
+"""The house: who may import whom, what the door loads, and that README's examples run."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import jaxrnn
+
+ROOT = Path(__file__).resolve().parent.parent
+HOUSE = ROOT / "jaxrnn"
+
+# Each room, and the other rooms that it may know.
+ROOMS = {
+    "_types": set(),
+    "_checks": {"_types"},
+    "cells": {"_types", "_checks"},
+    "engine": {"_types", "_checks"},
+    "layers": {"_types", "_checks", "engine"},
+    "_language_model": {"_types", "_checks", "engine"},
+    "_faces": {"_types", "_checks"},
+    "nnx": {"_types", "_checks", "_faces"},
+    "linen": {"_types", "_checks", "_faces"},
+    "training": {"_types", "_checks"},
+    "text": set(),
+    "reference": set(),
+    "testing": {"_types", "layers", "engine", "reference", "cells", "_language_model"},
+}
+
+
+def rooms_known(path: Path) -> set[str]:
+    """The rooms of the house that a file imports from, whichever way it says so."""
+    package = path.relative_to(ROOT).with_suffix("").parts[:-1]
+    known = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            known |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            base = ".".join((*above, *filter(None, [node.module])))
+            known |= {f"{base}.{alias.name}" for alias in node.names}
+    inside = {name.split(".")[1] for name in known if name.startswith("jaxrnn.")}
+    return inside & ROOMS.keys()
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_knows_only_its_neighbours(room):
+    place = HOUSE / room
+    files = sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
+    for path in files:
+        strangers = rooms_known(path) - ROOMS[room] - {room}
+        assert not strangers, f"{path.relative_to(ROOT)} imports {sorted(strangers)}"
+
+
+def test_every_room_is_in_the_table():
+    here = {p.stem for p in HOUSE.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()}
+    assert here - {"__init__"} == set(ROOMS)
+
+
+@pytest.mark.parametrize("room", ["reference", "text"])
+def test_the_numpy_rooms_import_no_jax(room):
+    for path in (HOUSE / room).rglob("*.py"):
+        assert not re.search(r"^\s*(import|from) (jax|flax|optax)\b", path.read_text(), re.M), path
+
+
+def test_the_door_loads_neither_flax_nor_optax():
+    code = "import sys, jaxrnn; print(sorted({'flax', 'optax'} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+def test_the_door_is_what_it_says():
+    for name in jaxrnn.__all__:
+        assert getattr(jaxrnn, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'lstn'"):
+        jaxrnn.lstn  # noqa: B018  reading it is the test
+
+
+@pytest.mark.float32
+def test_readme_runs():
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    assert len(blocks) >= 2
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), {})
