@@ -20,8 +20,6 @@ import tyro
 
 from jaxrnn import text
 
-EPOCHS = {"moby_dick": 200}  # else the preset's own
-
 
 @dataclasses.dataclass(frozen=True)
 class Arguments:
@@ -39,7 +37,7 @@ def main(arguments: Arguments) -> int:
     failed = []
     for name, corpus, seed in plan(arguments):
         folder = arguments.folder / f"{name}-{corpus}-s{seed}"
-        epochs = EPOCHS.get(corpus, presets.find(name).epochs)
+        epochs = epochs_claimed(presets.find(name), corpus)
         if lines(folder) >= epochs:
             continue
         shutil.rmtree(folder, ignore_errors=True)
@@ -64,6 +62,12 @@ def plan(arguments: Arguments) -> list[tuple[str, str, int]]:
             if seed == 0 and preset.fallback and at_hand(preset.corpus):
                 runs.append((name, preset.corpus, seed))
     return runs
+
+
+def epochs_claimed(preset: presets.Preset, corpus: str) -> int:
+    """As far as a claim on `corpus` goes; all epochs where there is none."""
+    reached = [c.epoch for c in preset.claims if getattr(c, "corpus", corpus) == corpus]
+    return max(reached, default=preset.epochs)
 
 
 def at_hand(corpus: str) -> bool:

@@ -26,6 +26,9 @@ class Verdict(NamedTuple):
 class Claim(Protocol):
     """`judge` returns None where the run did not reach what is claimed."""
 
+    @property
+    def epoch(self) -> int: ...
+
     def judge(self, result: Result) -> Verdict | None: ...
 
     def __str__(self) -> str: ...
