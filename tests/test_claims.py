@@ -15,7 +15,7 @@ from jaxrnn import reference, text, training
 from jaxrnn._language_model import cross_entropy
 from jaxrnn.cells import GRUCarry, GRUParams, LSTMCarry, LSTMParams, VanillaParams
 
-I, H, B = 3, 4, 5  # noqa: E741
+I, H, B = 3, 4, 5
 ALWAYS, NEVER = 50.0, -50.0  # a gate's bias that opens it, or shuts it, to the last digit
 
 every_reset = pytest.mark.parametrize("reset", ["after", "before"])

@@ -12,7 +12,7 @@ import pytest
 import jaxrnn
 from jaxrnn import bidirectional, gru, language_model, lstm, stack, unroll, vanilla
 
-T, B, I, H, V = 7, 6, 3, 4, 5  # noqa: E741
+T, B, I, H, V = 7, 6, 3, 4, 5
 KEY = jax.random.key(0)
 # What is given is wrong on purpose, so no types are promised.
 LSTM: Any = lstm(H)

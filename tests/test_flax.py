@@ -22,7 +22,7 @@ import jaxrnn
 from jaxrnn import linen
 from jaxrnn.nnx import RNN
 
-T, B, I, H = 6, 3, 4, 5  # noqa: E741
+T, B, I, H = 6, 3, 4, 5
 
 LSTM = jaxrnn.unroll(jaxrnn.lstm(H))
 GRU = jaxrnn.unroll(jaxrnn.gru(H), reverse=True)

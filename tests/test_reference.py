@@ -14,7 +14,7 @@ import pytest
 from jaxrnn import reference
 from jaxrnn.reference import bidirectional, gru, language_model, lstm, stack, unroll, vanilla
 
-T, B, I, H, V = 6, 2, 3, 4, 5  # noqa: E741
+T, B, I, H, V = 6, 2, 3, 4, 5
 GATES = {"Vanilla": 1, "GRU": 3, "LSTM": 4}
 
 CELLS = {

@@ -66,7 +66,7 @@ def torch_parts(carry):
 def test_torch_layers(request, cell, depth, both):
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(zlib.crc32(request.node.name.encode()))
-    I, H, T, B = (int(n) for n in rng.integers(1, 9, 4))  # noqa: E741
+    I, H, T, B = (int(n) for n in rng.integers(1, 9, 4))
     layer = our_layer(CELLS[cell](H), depth, both)
     case = draw(layer, I, seed=depth, steps=T, batch=B)
 
@@ -97,7 +97,7 @@ def test_torch_layers(request, cell, depth, both):
 def test_torch_golden(name):
     """The same from numbers on disk, where there is no torch."""
     golden = GOLDEN[name]
-    T, B, I, H = 4, 1, 3, 2  # noqa: E741
+    T, B, I, H = 4, 1, 3, 2
     cell, *deep = name.split("-")
     layer = our_layer(CELLS[cell](H), 2 if deep else 1, bool(deep))
     case = draw(layer, I, seed=0, steps=T, batch=B)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-T, B, I, H = 4, 1, 3, 2  # noqa: E741
+T, B, I, H = 4, 1, 3, 2
 CASES = {
     "tanh": (torch.nn.RNN, {}),
     "relu": (torch.nn.RNN, {"nonlinearity": "relu"}),
