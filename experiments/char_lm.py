@@ -61,7 +61,7 @@ def main(arguments: Arguments) -> int:
         show_presets()
         return 0
     if arguments.preset is None:
-        raise presets.UnknownPreset("no preset named: --list shows all.")
+        raise presets.UnknownPreset("name a preset: --list shows all of them.")
     run = Run(arguments, presets.find(arguments.preset))
     run.train()
     return run.judge()
@@ -91,6 +91,7 @@ class Run:
         self.unigram = text.unigram_perplexity(ids, len(self.vocabulary))
         beginnings = tuple(self.vocabulary.text(ids[:n]) for n in (2, 4))
         known = presets.PREFIXES.get(self.corpus.name, beginnings)
+        known = known if arguments.unit == "char" else beginnings
         self.prefixes = arguments.prefixes or known
         if "" in self.prefixes:
             raise ValueError(f"a prefix needs at least one character, got {self.prefixes!r}.")
@@ -104,7 +105,7 @@ class Run:
     def _config(self, name: str) -> dict[str, Any]:
         fields = {f.name: getattr(self.preset, f.name) for f in dataclasses.fields(self.preset)}
         plain: dict[str, Any] = {
-            k: v if isinstance(v, int | float | str) else str(v) for k, v in fields.items()
+            k: v if isinstance(v, int | float | str | None) else str(v) for k, v in fields.items()
         }
         plain["claims"] = [str(claim) for claim in self.preset.claims]
         corpus = {k: getattr(self.corpus, k) for k in ("name", "source", "sha1")}
@@ -152,7 +153,7 @@ class Run:
             f"{V:,} distinct, unigram perplexity {self.unigram:.1f}"
         )
         print(f"{self.preset.summary}: {size:,} parameters on {jax.devices()[0].device_kind}")
-        print("before training:")
+        print(f"epochs are written to {self.dir.path}/metrics.jsonl; before training:")
         self._continue(params, 10)
 
     def _record(
@@ -189,7 +190,6 @@ class Run:
 
     def judge(self) -> int:
         """Hold the run to the claims that it reached; 3 where one is broken."""
-        print(f"written to {self.dir.path}")
         if not self.as_claimed:
             print("no claim is judged: the claims are those of the preset's own settings")
             return 0
@@ -241,5 +241,5 @@ if __name__ == "__main__":
         print(f"char_lm: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("interrupted: the epochs that finished are in metrics.jsonl", file=sys.stderr)
+        print("interrupted: the epochs that finished are written", file=sys.stderr)
         sys.exit(130)

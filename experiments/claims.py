@@ -51,7 +51,8 @@ class Band:
     def judge(self, result: Result) -> Verdict | None:
         if result.corpus != self.corpus or len(result.perplexities) < self.epoch:
             return None
-        seen = statistics.median(result.perplexities[self.epoch - self.median : self.epoch])
+        judged = result.perplexities[self.epoch - self.median : self.epoch]
+        seen = statistics.median(judged) if all(map(math.isfinite, judged)) else math.inf
         return Verdict(self.low <= seen <= self.high, f"expected {self}: {seen:.5g}")
 
 

@@ -63,11 +63,13 @@ def table(curves: Curves) -> str:
 
 
 def _point(preset: presets.Preset, corpus: str, runs: list[list[float]]) -> list[str]:
-    """The figures at a quarter of the way and at the end; medians of 50 epochs where SGD spikes."""
+    """The figures at the first epoch that is printed and at the last; for the presets of the Time
+    Machine at the last alone, as the median of 50 epochs, for SGD spikes."""
     shortest = min(map(len, runs))
     window = 50 if preset.fallback else 1
     points = []
-    for epoch in sorted({min(preset.every, shortest), shortest} - {10}):
+    epochs = {shortest} if preset.fallback else {min(preset.every, shortest), shortest}
+    for epoch in sorted(epochs):
         seen = [statistics.median(run[max(epoch - window, 0) : epoch]) for run in runs]
         low, high = f"{min(seen):.4g}", f"{max(seen):.4g}"
         spread = f" ({low} … {high})" if len(seen) > 1 else ""

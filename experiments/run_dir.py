@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -34,25 +35,29 @@ class RunDir:
         finite = {k: v if math.isfinite(v) else None for k, v in record.items()}  # as JSON has it
         line = json.dumps(finite, allow_nan=False) + "\n"
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        with open(os.open(self.path / "metrics.jsonl", flags, 0o666), "wb", buffering=0) as file:
-            size = file.seek(0, os.SEEK_END)
-            try:
-                whole = file.write(line.encode()) == len(line.encode())
-                problem = "the disk is full"
-            except OSError as error:
-                whole, problem = False, error.strerror
-            if not whole:
-                file.truncate(size)
-                raise RunDirError(f"{self.path}/metrics.jsonl cannot grow: {problem}.")
+        try:
+            with open(
+                os.open(self.path / "metrics.jsonl", flags, 0o666), "wb", buffering=0
+            ) as file:
+                size = file.seek(0, os.SEEK_END)
+                if file.write(line.encode()) != len(line.encode()):
+                    file.truncate(size)
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise RunDirError(f"{self.path}/metrics.jsonl cannot grow: {error.strerror}.") from None
 
     def _write_whole(self, name: str, content: str) -> None:
-        part = self.path / f".{name}.part"
+        """Whole or not at all, and by one run alone."""
+        part = self.path / f".{name}.{os.getpid()}"
         try:
             part.write_text(content, encoding="utf-8")
-            part.replace(self.path / name)
+            os.link(part, self.path / name)
+        except FileExistsError:
+            raise RunDirError(f"{self.path} holds another run: name another --run-dir.") from None
         except OSError as error:
-            part.unlink(missing_ok=True)
             raise RunDirError(f"{self.path}/{name} cannot be written: {error.strerror}.") from None
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def fresh_path(name: str) -> Path:

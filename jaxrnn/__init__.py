@@ -3,7 +3,13 @@
 from importlib import import_module as _import_module
 
 from jaxrnn import engine
-from jaxrnn._language_model import LanguageModel, LanguageModelParams, language_model
+from jaxrnn._language_model import (
+    HeadParams,
+    LanguageModel,
+    LanguageModelParams,
+    cross_entropy,
+    language_model,
+)
 from jaxrnn._types import Cell, Layer
 from jaxrnn.cells import (
     GRU,
@@ -39,6 +45,7 @@ __all__ = [
     "Cell",
     "GRUCarry",
     "GRUParams",
+    "HeadParams",
     "LSTMCarry",
     "LSTMParams",
     "LanguageModel",
@@ -50,6 +57,7 @@ __all__ = [
     "VanillaCarry",
     "VanillaParams",
     "bidirectional",
+    "cross_entropy",
     "engine",
     "gru",
     "language_model",

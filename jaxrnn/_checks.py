@@ -26,6 +26,11 @@ def positive(name: str, value: Any) -> int:
     return number
 
 
+def flag(name: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise TypeError(f"`{name}` must be True or False, got {value!r}.")
+
+
 def one_of(name: str, value: Any, choices: Sequence[str]) -> None:
     if value not in choices:
         raise ValueError(f"`{name}` must be one of {', '.join(map(repr, choices))}, got {value!r}.")
@@ -70,6 +75,12 @@ def is_tokens(xs: Any) -> bool:
 
 def wide(ids: Any) -> jax.Array:
     """Token ids in at least 32 bits, in which the size of any vocabulary can be written."""
+    if (
+        isinstance(ids, np.ndarray)
+        and ids.dtype.itemsize > 4
+        and not jax.config.read("jax_enable_x64")
+    ):
+        ids = np.where(ids == ids.astype(np.int32), ids, -1)  # JAX would wrap what does not fit
     ids = jnp.asarray(ids)
     return ids if ids.dtype.itemsize >= 4 else ids.astype(jnp.int32)
 

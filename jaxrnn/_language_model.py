@@ -9,13 +9,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from jaxrnn import _checks, engine
-from jaxrnn._types import Carry, Layer, Params
+from jaxrnn._types import Carry, Layer, Params, brief
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class HeadParams:
     """w (F, V), b (V), with F the layer's output_size."""
 
@@ -24,7 +25,7 @@ class HeadParams:
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class LanguageModelParams:
     """The layer's own params, and the head's."""
 
@@ -66,6 +67,8 @@ class LanguageModel:
     vocab_size: int
     initializer: str = "glorot"
 
+    __repr__ = brief
+
     def __post_init__(self):
         object.__setattr__(self, "vocab_size", _checks.positive("vocab_size", self.vocab_size))
         _checks.layer("language_model", self.layer)
@@ -104,28 +107,46 @@ class LanguageModel:
         targets: jax.Array,
         **when: Any,
     ) -> tuple[jax.Array, Carry]:
-        """Mean cross-entropy (nats a token) of `targets` (T, *batch), and the carry: so that
+        """Mean cross-entropy of `targets` (T, *batch) in nats a token, and the carry: so that
         ``jax.value_and_grad(lm.loss, has_aux=True)`` trains. exp(loss) is the perplexity.
 
-        With `lengths` or `mask` the mean is over valid positions. For forward-mode differentiation
-        take ``cross_entropy(lm.apply(…)[1], targets)``, with the layer's `engine` "scan".
+        The mean is over valid positions where `lengths` or `mask` are given, in float32 at least,
+        and 0 over none. For forward-mode differentiation take
+        ``jaxrnn.cross_entropy(lm.apply(…)[1], targets)``, with the layer's `engine` "scan".
         """
         carry, ys = self._features(params, carry, tokens, **when)
         losses = _head_losses(params.head, ys, _targets_like(ys, targets))
         valid = engine.when(np.shape(targets), when.get("lengths"), when.get("mask")).valid
         if valid is None:
-            return losses.mean(), carry
-        return jnp.where(valid, losses, 0).sum() / jnp.maximum(valid.sum(), 1), carry
+            return losses.sum() / max(losses.size, 1), carry
+        count = jnp.maximum(valid.sum(), 1).astype(losses.dtype)
+        return jnp.where(valid, losses, 0).sum() / count, carry
 
-    @partial(jax.jit, static_argnums=(0, 4))
     def generate(
-        self, params: LanguageModelParams, prefixes: jax.Array, lengths: jax.Array, count: int
+        self, params: LanguageModelParams, prefixes: Any, lengths: Any, count: int
     ) -> jax.Array:
         """Greedy continuations (count, P) of `prefixes` (T, P), each `lengths` (P) ids long.
 
         From the zero carry the prefix is fed id by id, then each step's argmax is fed back, all in
         one compiled function. A bidirectional layer sees one id at a time, both ways.
         """
+        _ids("prefixes", prefixes)
+        prefixes, lengths = _checks.wide(prefixes), _checks.wide(lengths)
+        if prefixes.ndim != 2 or lengths.shape != prefixes.shape[1:]:
+            raise ValueError(
+                f"generate needs prefixes (T, P) and lengths (P), got {prefixes.shape} and "
+                f"{lengths.shape}."
+            )
+        if not isinstance(lengths, Tracer):
+            bad = [int(n) for n in lengths if not 1 <= n <= len(prefixes)]
+            if bad:
+                raise ValueError(f"`lengths` must lie in 1…T = {len(prefixes)}, got {bad[0]}.")
+        return self._generate(params, prefixes, lengths, _checks.positive("count", count))
+
+    @partial(jax.jit, static_argnums=(0, 4))
+    def _generate(
+        self, params: LanguageModelParams, prefixes: jax.Array, lengths: jax.Array, count: int
+    ) -> jax.Array:
         T, P = prefixes.shape
         lengths = lengths.astype(jnp.int32)
 
@@ -182,6 +203,8 @@ def _head_losses(head: HeadParams, ys: jax.Array, targets: jax.Array) -> jax.Arr
 def _head_forwards(head, ys, targets):
     logits = ys @ head.w
     logits = logits + jnp.broadcast_to(head.b, logits.shape)
+    if logits.dtype.itemsize < 4:
+        logits = logits.astype(jnp.float32)
     top = logits.max(axis=-1, keepdims=True)
     powers = jnp.exp(logits - top)
     total = powers.sum(axis=-1, keepdims=True)
@@ -194,6 +217,7 @@ def _head_backwards(residuals, dlosses):
     classes = jax.lax.broadcasted_iota(targets.dtype, powers.shape, powers.ndim - 1)
     hit = classes == targets[..., None]
     dlogits = (powers / total - hit.astype(powers.dtype)) * dlosses[..., None]
+    dlogits = dlogits.astype(ys.dtype)
     flat = dlogits.reshape(-1, dlogits.shape[-1])
     dhead = HeadParams(w=ys.reshape(-1, ys.shape[-1]).T @ flat, b=flat.sum(0))
     return dhead, dlogits @ head.w.T, None

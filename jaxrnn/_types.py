@@ -15,6 +15,7 @@ One shape serves everything recurrent: ``(params, carry, x) -> (carry, y)``, so 
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
@@ -26,7 +27,10 @@ Carry = Any  # a pytree of arrays, each leading with ``*batch``
 
 @runtime_checkable
 class Cell(Protocol):
-    """One instant of a recurrence. Anything with these four works in every layer."""
+    """One instant of a recurrence. Anything with these four works in every layer.
+
+    A cell whose `step` also reads token ids, x (*batch) of integers, says ``takes_tokens = True``.
+    """
 
     @property
     def output_size(self) -> int:
@@ -95,6 +99,16 @@ class Layer(Protocol):
     ) -> tuple[Carry, Array]:
         """xs (T, *batch, I), or token ids (T, *batch) -> ys (T, *batch, output_size)."""
         ...
+
+
+def brief(self: Any) -> str:
+    """The repr of a frozen dataclass without the fields that are at their defaults."""
+    told = [
+        f"{field.name}={getattr(self, field.name)!r}"
+        for field in dataclasses.fields(self)
+        if getattr(self, field.name) != field.default
+    ]
+    return f"{type(self).__name__}({', '.join(told)})"
 
 
 class When(NamedTuple):

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxrnn import _checks, engine
-from jaxrnn._types import Carry, Cell, Layer, Params, When
+from jaxrnn._types import Carry, Cell, Layer, Params, When, brief
 
 PADDINGS = ("zero", "held")
 
@@ -35,6 +35,8 @@ class Unroll:
         _checks.cell("unroll", self.cell)
         _checks.one_of("padding", self.padding, PADDINGS)
         engine.choose(self.cell, self.engine)
+
+    __repr__ = brief
 
     @property
     def output_size(self) -> int:
@@ -61,6 +63,11 @@ class Unroll:
         A carry of None means the initial one. See :func:`unroll` for the rest.
         """
         batch_shape, when = _at_the_door(xs, lengths, mask, resets)
+        if _checks.is_tokens(xs) and not getattr(self.cell, "takes_tokens", False):
+            raise TypeError(
+                f"xs is {jnp.result_type(xs)}, which means token ids, but {self.cell} does not say "
+                f"`takes_tokens = True`: give it features as floats."
+            )
         carry = self._carry(params, carry, batch_shape)
         carry, ys = engine.walk(
             self.cell,
@@ -91,6 +98,16 @@ class Bidirectional:
 
     forward: Unroll
     backward: Unroll
+
+    def __post_init__(self):
+        for layer, reverse in ((self.forward, False), (self.backward, True)):
+            if not isinstance(layer, Unroll) or layer.reverse is not reverse:
+                raise TypeError(
+                    f"Bidirectional needs an Unroll and a reversed one, got {layer!r}: "
+                    f"`bidirectional` makes both of cells."
+                )
+
+    __repr__ = brief
 
     @property
     def output_size(self) -> int:
@@ -146,6 +163,8 @@ class Stack:
             raise ValueError("stack needs at least one layer, got none.")
         for layer in self.layers:
             _checks.layer("stack", layer)
+
+    __repr__ = brief
 
     @property
     def output_size(self) -> int:
@@ -232,6 +251,8 @@ def bidirectional(
 ) -> Bidirectional:
     """One cell for both directions (each with params of its own), or one for each
     (Schuster & Paliwal 1997). Options as in :func:`unroll`."""
+    for cell in (forward, forward if backward is None else backward):
+        _checks.cell("bidirectional", cell)
     return Bidirectional(
         unroll(forward, padding=padding, engine=engine),
         unroll(forward if backward is None else backward, True, padding=padding, engine=engine),

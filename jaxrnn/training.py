@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -40,6 +40,7 @@ class Report(NamedTuple):
     gradient_norm: jax.Array
 
 
+@cache
 def optimizer(name: str, learning_rate: float, clip: float) -> optax.GradientTransformation:
     """``"sgd"`` or ``"adam"`` behind the clip rule: if ‖g‖ > θ, g ← g θ/‖g‖, with one norm over
     all parameters and no epsilon (θ = `clip`, infinity for none)."""

@@ -186,5 +186,7 @@ def test_a_target_out_of_range_is_a_loss_of_nan(target):
 @pytest.mark.parametrize("layer", [LAYER, PAIR, DEEP], ids=["one", "pair", "deep"])
 def test_the_same_sentence_under_jit(layer):
     params = layer.init(KEY, I, jnp.float32)
-    with pytest.raises(ValueError, match=r"xs has shape \(7, 6, 2\).*w_x has shape \(3, "):
+    with pytest.raises(
+        ValueError, match=r"xs \(7, 6, 2\) has 2 features.*input_size 3: w_x has shape \(3, "
+    ):
         jax.jit(layer.apply)(params, None, XS[..., :2])

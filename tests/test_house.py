@@ -27,7 +27,7 @@ ROOMS = {
     "training": {"_types", "_checks"},
     "text": set(),
     "reference": set(),
-    "testing": {"_types", "layers", "engine", "reference", "cells", "_language_model"},
+    "testing": {"_types", "_checks", "layers", "engine", "reference", "cells", "_language_model"},
 }
 
 
@@ -79,6 +79,7 @@ def test_the_door_is_what_it_says():
         jaxrnn.lstn  # noqa: B018  reading it is the test
 
 
+@pytest.mark.standard_promotion  # optax.adam mixes dtypes
 @pytest.mark.float32
 def test_readme_runs():
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.S)

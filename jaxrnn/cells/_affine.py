@@ -43,9 +43,10 @@ def rows(w: jax.Array, ids: jax.Array) -> jax.Array:
 
 def _rows_backwards(residuals, dy):
     w, ids = residuals
-    flat = jnp.zeros_like(w).at[ids.reshape(-1)]
-    dw = flat.add(dy.reshape(-1, w.shape[1]), mode="drop", wrap_negative_indices=False)
-    return dw, None
+    wide = w.dtype if w.dtype.itemsize >= 4 else jnp.float32  # or a frequent id's sum saturates
+    flat = jnp.zeros(w.shape, wide).at[ids.reshape(-1)]
+    rows = dy.reshape(-1, w.shape[1]).astype(wide)
+    return flat.add(rows, mode="drop", wrap_negative_indices=False).astype(w.dtype), None
 
 
 rows.defvjp(lambda w, ids: (rows(w, ids), (w, ids)), _rows_backwards)
@@ -104,8 +105,8 @@ def check(cell: Any, params_type: type, gates: int, params: Any, xs: Any) -> Non
         return
     if np.shape(xs)[-1:] != (params.w_x.shape[0],):
         raise ValueError(
-            f"xs has shape {np.shape(xs)}, but its last axis must be w_x's first: "
-            f"w_x has shape {params.w_x.shape}."
+            f"xs {np.shape(xs)} has {np.shape(xs)[-1]} features, but {cell}'s params were made for "
+            f"input_size {params.w_x.shape[0]}: w_x has shape {params.w_x.shape}."
         )
     if jnp.result_type(xs) != params.w_h.dtype:
         raise TypeError(

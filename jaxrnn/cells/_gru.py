@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxrnn import _checks
+from jaxrnn._types import brief
 from jaxrnn.cells import _affine, _initializers
 from jaxrnn.cells._activations import apart, sigmoid, tanh
 
@@ -17,7 +18,7 @@ RESETS = ("after", "before")
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class GRUParams:
     """w_x (I, 3H), w_h (H, 3H), b (3H), b_h (3H) or None; columns in the order r z n."""
 
@@ -78,7 +79,11 @@ class GRU:
         _checks.one_of("reset", self.reset, RESETS)
         if self.recurrent_bias is None:
             object.__setattr__(self, "recurrent_bias", self.reset == "after")
+        _checks.flag("recurrent_bias", self.recurrent_bias)
         _initializers.scheme(self.initializer)
+
+    __repr__ = brief
+    takes_tokens = True
 
     @property
     def output_size(self) -> int:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxrnn import _checks
+from jaxrnn._types import brief
 from jaxrnn.cells import _affine, _initializers
 from jaxrnn.cells._activations import apart, tanh
 
@@ -17,7 +18,7 @@ GATES = 4  # in the order i f g o
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class LSTMParams:
     """w_x (I, 4H), w_h (H, 4H), b (4H), b_h (4H) or None; columns in the order i f g o."""
 
@@ -68,7 +69,11 @@ class LSTM:
 
     def __post_init__(self):
         object.__setattr__(self, "hidden_size", _checks.positive("hidden_size", self.hidden_size))
+        _checks.flag("recurrent_bias", self.recurrent_bias)
         _initializers.scheme(self.initializer)
+
+    __repr__ = brief
+    takes_tokens = True
 
     @property
     def output_size(self) -> int:
@@ -88,8 +93,9 @@ class LSTM:
         )
 
     def initial_carry(self, params: LSTMParams, batch_shape: tuple[int, ...] = ()) -> LSTMCarry:
-        zeros = jnp.zeros((*batch_shape, self.hidden_size), params.w_h.dtype)
-        return LSTMCarry(h=zeros, c=zeros)
+        shape = (*batch_shape, self.hidden_size)
+        h, c = jnp.zeros(shape, params.w_h.dtype), jnp.zeros(shape, params.w_h.dtype)
+        return LSTMCarry(h, c)  # two arrays, so that a carry can be donated
 
     def step(
         self, params: LSTMParams, carry: LSTMCarry, x: jax.Array

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxrnn import _checks
+from jaxrnn._types import brief
 from jaxrnn.cells import _affine, _initializers
 from jaxrnn.cells._activations import tanh
 
@@ -16,7 +17,7 @@ ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
 
 
 @jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class VanillaParams:
     """w_x (I, H), w_h (H, H), b (H), b_h (H) or None."""
 
@@ -57,7 +58,11 @@ class Vanilla:
     def __post_init__(self):
         object.__setattr__(self, "hidden_size", _checks.positive("hidden_size", self.hidden_size))
         _checks.one_of("activation", self.activation, tuple(ACTIVATIONS))
+        _checks.flag("recurrent_bias", self.recurrent_bias)
         _initializers.scheme(self.initializer)
+
+    __repr__ = brief
+    takes_tokens = True
 
     @property
     def output_size(self) -> int:

@@ -32,16 +32,16 @@ def choose(cell: Cell, engine: str = "auto") -> Choice:
         return Choice("scan", 'engine="scan" asks for the plain scan of `step`.')
     if not isinstance(cell, Divided):
         return Choice("scan", f"{type(cell).__name__} does not say how its work divides.")
-    step, advance = _definer(cell, "step"), _definer(cell, "advance")
-    if issubclass(step, advance) and step is not advance:
-        return Choice(
-            "scan", f"{step.__name__} has its own `step`, but {advance.__name__}'s division."
-        )
+    step, advance = _depth(cell, "step"), _depth(cell, "advance")
+    if step is None or advance is None or step < advance:
+        return Choice("scan", f"{type(cell).__name__}'s `step` is not that of its division.")
     return Choice("divided", f"{type(cell).__name__} says how its work divides.")
 
 
-def _definer(cell: Cell, method: str) -> type:
-    return next((c for c in type(cell).__mro__ if method in vars(c)), type(cell))
+def _depth(cell: Cell, method: str) -> int | None:
+    """How far up among its classes a cell finds `method`; None where it is in none of them."""
+    owners = [i for i, owner in enumerate(type(cell).__mro__) if method in vars(owner)]
+    return owners[0] if owners else None
 
 
 def walk(

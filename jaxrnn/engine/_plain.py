@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
+from jaxrnn import _checks
 from jaxrnn._types import Carry, Cell, When
 from jaxrnn.engine import _when
 
@@ -16,7 +18,12 @@ def plain(
     """Walk `cell` over `xs` (T, *batch, I) or token ids (T, *batch)."""
 
     def instant(carry, x):
-        return *cell.step(params, carry, x), None
+        after, y = cell.step(params, carry, x)
+        _checks.same_form(f"the carry that {cell}'s step returns", after, carry, "keep its form.")
+        shape = (*_checks.batch_shape_of(x, time_axes=0), cell.output_size)
+        if jnp.shape(y) != shape:
+            raise ValueError(f"{cell}'s step returns y {jnp.shape(y)}, but must return {shape}.")
+        return after, y, None
 
     body = _when.forwards(instant, start, reverse)
     carry, (ys, _) = jax.lax.scan(body, carry, (xs, when), reverse=reverse)

@@ -20,8 +20,11 @@ first time step and both values. `explain` steps a cell beside its NumPy twin.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from typing import Any
+
+import jax
 
 from jaxrnn._types import Cell, Layer
 from jaxrnn.layers import bidirectional, stack, unroll
@@ -75,6 +78,12 @@ def check_layer(
     names of those that hold. AssertionError at the first that does not."""
     chosen: Any = [LAWS[name] for name in (LAWS if laws is None else laws)]
     fitting = [law for law in chosen if law.fits(layer)]
+    if not jax.config.read("jax_enable_x64"):
+        warnings.warn(
+            "in float32 the gradients are not held against finite differences: "
+            "set JAX_ENABLE_X64=1 for every law.",
+            stacklevel=2,
+        )
     for law in fitting:
         law(layer, input_size=input_size, seed=seed)
     return tuple(law.name for law in fitting)

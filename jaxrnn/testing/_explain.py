@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxrnn import reference
+from jaxrnn import _checks, reference
 from jaxrnn._types import Cell
 from jaxrnn.testing._compare import tolerance
 
@@ -34,6 +34,8 @@ def explain(cell: Cell, params: Any, carry: Any, xs: Any) -> Difference | None:
     """Step `cell` over xs (T, *batch, I) or ids (T, *batch), and beside it, from the same carry,
     its NumPy twin. Print and return the first difference, by name and step, or None."""
     twin, step = reference.twin(cell), jax.jit(cell.step)
+    if carry is None:
+        carry = cell.initial_carry(params, _checks.batch_shape_of(xs))
     for t, x in enumerate(np.asarray(xs)):
         gates = twin.gates(params, carry, x)
         want = gates | _names(*twin.forward(params, carry, x)[:2])

@@ -1,0 +1,121 @@
+"""What the engine chooses and why, and what it owes to small dtypes and to donated carries."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from _table import Leaky
+
+import jaxrnn
+from jaxrnn import engine
+
+
+class Doubled:
+    """A mixin with a step of its own, which the division below it does not know."""
+
+    def step(self, params, carry, x):
+        carry, y = super().step(params, carry, x)  # pyright: ignore[reportAttributeAccessIssue]
+        return carry, 2 * y
+
+
+class DoubledLSTM(Doubled, jaxrnn.LSTM):
+    pass
+
+
+class Delegate:
+    """Wraps a cell, with a step of its own and everything else the cell's."""
+
+    def __init__(self, cell):
+        self._cell = cell
+
+    def __getattr__(self, name):
+        return getattr(self._cell, name)
+
+    def step(self, params, carry, x):
+        carry, y = self._cell.step(params, carry, x)
+        return carry, 2 * y
+
+
+def test_the_choice_and_its_reason():
+    assert engine.choose(jaxrnn.lstm(4)).path == "divided"
+    assert engine.choose(jaxrnn.lstm(4), "scan") == (
+        "scan",
+        'engine="scan" asks for the plain scan of `step`.',
+    )
+    path, why = engine.choose(Leaky(4))
+    assert path == "scan" and "does not say how its work divides" in why
+    path, why = engine.choose(DoubledLSTM(4))
+    assert path == "scan" and "`step` is not that of its division" in why
+    assert engine.choose(Delegate(jaxrnn.lstm(4))).path == "scan"
+
+
+def test_a_step_of_its_own_is_walked(getkey):
+    once, twice = jaxrnn.unroll(jaxrnn.lstm(4)), jaxrnn.unroll(DoubledLSTM(4))
+    params, xs = once.init(getkey(), 3), jax.random.normal(getkey(), (5, 2, 3))
+    ys = once.apply(params, None, xs)[1]
+    np.testing.assert_allclose(twice.apply(params, None, xs)[1], 2 * ys, rtol=1e-12)
+
+
+def test_token_ids_need_a_cell_that_takes_them(getkey):
+    layer = jaxrnn.unroll(Leaky(4))
+    with pytest.raises(TypeError, match=r"xs is int32, .* Leaky\(hidden_size=4\) does not say"):
+        layer.apply(layer.init(getkey(), 5), None, jnp.zeros((7, 5), jnp.int32))
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_a_frequent_id_does_not_saturate(dtype):
+    """4,096 times one id: 16 bits cannot count that far by ones."""
+    from jaxrnn.cells import _affine
+
+    w, ids = jnp.zeros((3, 2), dtype), jnp.zeros((128, 32), jnp.int32)
+    gradient = jax.grad(lambda w: _affine.drives(w, ids).astype(jnp.float32).sum())(w)
+    np.testing.assert_array_equal(gradient.astype(jnp.float32), [[4096, 4096], [0, 0], [0, 0]])
+
+
+@pytest.mark.parametrize("cell", [jaxrnn.lstm(4), jaxrnn.gru(4), jaxrnn.vanilla(4)], ids=str)
+def test_a_carry_can_be_donated(cell, getkey):
+    layer = jaxrnn.unroll(cell)
+    params, xs = layer.init(getkey(), 3), jax.random.normal(getkey(), (5, 2, 3))
+    want = layer.apply(params, None, xs)[1]
+    walk = jax.jit(layer.apply, donate_argnums=1)
+    np.testing.assert_allclose(walk(params, layer.initial_carry(params, (2,)), xs)[1], want)
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_a_small_dtype_has_a_whole_loss(dtype, getkey):
+    """In float32, finite with a mask over many positions, and near that of float32 params."""
+    lm = jaxrnn.language_model(jaxrnn.unroll(jaxrnn.gru(4)), 64)
+    wide = lm.init(getkey(), jnp.float32)
+    params = jax.tree.map(lambda a: a.astype(dtype), wide)
+    ids = jax.random.randint(getkey(), (700, 128), 0, 64)
+    want = lm.loss(wide, None, ids, ids)[0]
+    for when in ({}, {"mask": jnp.ones(ids.shape, bool)}):
+        loss = lm.loss(params, None, ids, ids, **when)[0]
+        assert loss.dtype == jnp.float32
+        np.testing.assert_allclose(loss, want, rtol=1e-2)
+
+
+def test_generation_refuses_what_it_cannot_continue(getkey):
+    lm = jaxrnn.language_model(jaxrnn.unroll(jaxrnn.gru(4)), 300)
+    params = lm.init(getkey())
+    prefixes = np.ones((2, 1), np.uint8)
+    for bad in (0, 5):
+        with pytest.raises(ValueError, match=rf"must lie in 1…T = 2, got {bad}"):
+            lm.generate(params, prefixes, [bad], 3)
+    head = jaxrnn.HeadParams(params.head.w, params.head.b.at[299].set(100))
+    said = lm.generate(jaxrnn.LanguageModelParams(params.layer, head), prefixes, [2], 3)
+    np.testing.assert_array_equal(said[:, 0], [299, 299, 299])  # more than a byte can say
+
+
+def test_no_tokens_have_no_loss(getkey):
+    lm = jaxrnn.language_model(jaxrnn.unroll(jaxrnn.gru(4)), 5)
+    nothing = jnp.zeros((0, 2), jnp.int32)
+    params = lm.init(getkey())
+    assert lm.loss(params, None, nothing, nothing)[0] == 0
+    assert lm.loss(params, None, nothing, nothing, mask=jnp.zeros((0, 2), bool))[0] == 0
+
+
+def test_recurrent_bias_is_yes_or_no():
+    for cell in (jaxrnn.lstm, jaxrnn.gru, jaxrnn.vanilla):
+        with pytest.raises(TypeError, match="`recurrent_bias` must be True or False, got 'yes'"):
+            cell(4, recurrent_bias="yes")
