@@ -464,7 +464,7 @@ def test_batch_major_flags_are_judged_in_their_own_order(either, getkey):
 def test_the_layers_own_messages_come_through(batch_major, either, getkey):
     params = some_params(getkey(), LSTM)
     module = partial(either, LSTM, batch_major=batch_major)
-    with pytest.raises(ValueError, match=r"its last axis must be w_x's first"):
+    with pytest.raises(ValueError, match=r"has 5 features, but LSTM"):
         module(params, jnp.ones((T, B, I + 1)))
     with pytest.raises(ValueError, match=r"^xs must be \(T, \*batch\) of token ids"):
         module(params, jnp.ones((I,)))
