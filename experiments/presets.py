@@ -76,8 +76,8 @@ def _deep(depth: int) -> jaxrnn.Layer:
 
 
 def _analects(epoch: int, low: float, high: float) -> Band:
-    """Around what the campaign's seeds gave (README's table counts them): from half their least
-    distance from 1 to twice their greatest."""
+    """Around what the campaign's seeds gave (README's table counts them): from about half their
+    least distance from 1 to about twice their greatest."""
     return Band("analects", epoch, low, high)
 
 
