@@ -10,6 +10,7 @@ from jaxrnn._language_model import (
     cross_entropy,
     language_model,
 )
+from jaxrnn._memory import estimate_bytes
 from jaxrnn._types import Cell, Layer
 from jaxrnn.cells import (
     GRU,
@@ -25,11 +26,21 @@ from jaxrnn.cells import (
     lstm,
     vanilla,
 )
+from jaxrnn.dropout import Dropout
 from jaxrnn.layers import Bidirectional, Stack, Unroll, bidirectional, stack, unroll
 
 __version__ = "0.1.0"
 
-_ROOMS = ("linen", "nnx", "reference", "testing", "text", "training")  # loaded when first used
+_ROOMS = (
+    "linen",
+    "nnx",
+    "recompilation",
+    "reference",
+    "sequences",
+    "testing",
+    "text",
+    "training",
+)  # loaded when first used
 
 
 def __getattr__(name: str):
@@ -43,6 +54,7 @@ __all__ = [
     "LSTM",
     "Bidirectional",
     "Cell",
+    "Dropout",
     "GRUCarry",
     "GRUParams",
     "HeadParams",
@@ -59,6 +71,7 @@ __all__ = [
     "bidirectional",
     "cross_entropy",
     "engine",
+    "estimate_bytes",
     "gru",
     "language_model",
     "lstm",

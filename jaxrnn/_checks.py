@@ -63,6 +63,21 @@ def float_dtype(dtype: Any) -> jnp.dtype:
     return canonical
 
 
+def key(value: Any) -> None:
+    """One key of jax.random, of either kind, or None."""
+    if value is None:
+        return
+    dtype, shape = getattr(value, "dtype", None), np.shape(value)
+    typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
+    if not (typed and shape == ()) and not (dtype == np.uint32 and len(shape) == 1):
+        what = f"{type(value).__name__} {shape}" if dtype is None else f"{dtype} {shape}"
+        raise TypeError(f"`key` must be a key of jax.random, say jax.random.key(0), got {what}.")
+
+
+def at_least_float32(dtype: jnp.dtype) -> jnp.dtype:
+    return dtype if dtype.itemsize >= 4 else jnp.dtype(jnp.float32)
+
+
 def is_tokens(xs: Any) -> bool:
     """Integers are token ids, floats are features; anything else is refused."""
     dtype = jnp.result_type(xs)

@@ -21,16 +21,19 @@ def apply(
     lengths: Any = None,
     mask: Any = None,
     resets: Any = None,
+    key: Any = None,
 ) -> tuple[Carry, jax.Array]:
     """`layer.apply`; with `batch_major`, time is the last batch axis of xs, mask, resets and ys."""
+    noise = {} if key is None else {"key": key}  # a layer of one's own may take none
     if not batch_major:
-        return layer.apply(params, carry, xs, lengths=lengths, mask=mask, resets=resets)
+        return layer.apply(params, carry, xs, lengths=lengths, mask=mask, resets=resets, **noise)
     _checks.batch_shape_of(xs)
     time = -1 if _checks.is_tokens(xs) else -2
     xs = jnp.moveaxis(jnp.asarray(xs), time, 0)
     shape = (*_checks.batch_shape_of(xs), xs.shape[0])
     mask, resets = _time_first("mask", mask, shape), _time_first("resets", resets, shape)
-    carry, ys = layer.apply(params, carry, xs, lengths=lengths, mask=mask, resets=resets)
+    when = {"lengths": lengths, "mask": mask, "resets": resets}
+    carry, ys = layer.apply(params, carry, xs, **when, **noise)
     return carry, jnp.moveaxis(ys, 0, -2)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from jax.core import Tracer
 
 from jaxrnn import _checks, engine
+from jaxrnn._axes import automatic, vary_alike
 from jaxrnn._types import Carry, Layer, Params, brief
 
 
@@ -76,11 +77,12 @@ class LanguageModel:
 
     def init(self, key: jax.Array, dtype: Any = None) -> LanguageModelParams:
         key_layer, key_head = jax.random.split(key)
-        head = HEAD_SCHEMES[self.initializer]
-        return LanguageModelParams(
-            self.layer.init(key_layer, self.vocab_size, dtype),
-            head(key_head, self.layer.output_size, self.vocab_size, _checks.float_dtype(dtype)),
-        )
+        layer = self.layer.init(key_layer, self.vocab_size, dtype)
+        dtype = _checks.float_dtype(dtype)
+        wide = _checks.at_least_float32(dtype)
+        sizes = self.layer.output_size, self.vocab_size
+        head = HEAD_SCHEMES[self.initializer](key_head, *sizes, wide)
+        return LanguageModelParams(layer, jax.tree.map(lambda a: a.astype(dtype), head))
 
     def initial_carry(
         self, params: LanguageModelParams, batch_shape: tuple[int, ...] = ()
@@ -115,7 +117,9 @@ class LanguageModel:
         ``jaxrnn.cross_entropy(lm.apply(…)[1], targets)``, with the layer's `engine` "scan".
         """
         carry, ys = self._features(params, carry, tokens, **when)
-        losses = _head_losses(params.head, ys, _targets_like(ys, targets))
+        head, ys, targets = vary_alike((params.head, ys, _targets_like(ys, targets)))
+        head_losses = automatic(_head_losses, ys, lambda split: split(slice(-1)))
+        losses = head_losses(head, ys, targets)
         valid = engine.when(np.shape(targets), when.get("lengths"), when.get("mask")).valid
         if valid is None:
             return losses.sum() / max(losses.size, 1), carry

@@ -54,7 +54,9 @@ class Cell(Protocol):
 class Divided(Cell, Protocol):
     """A cell that also says how its work divides between all of time at once and one instant.
 
-    ``step`` stays the equation; a law holds the two together. In order of use::
+    ``step`` stays the equation; a law holds the two together. A cell whose `step` and `project`
+    take a further ``kept`` (*batch, H), the factor of h as its products see it, can have recurrent
+    dropout. In order of use::
 
         w, drives       = project(params, xs)          all of time; differentiated by JAX
         carry, y, saved = advance(w, carry, drive)     one instant, forwards
@@ -63,7 +65,7 @@ class Divided(Cell, Protocol):
         dw              = collect(saved, locals, ddrives)  all of time: one product a matrix
     """
 
-    def project(self, params: Params, xs: Array) -> tuple[Any, Any]: ...
+    def project(self, params: Params, xs: Array, /) -> tuple[Any, Any]: ...
 
     def advance(self, w: Any, carry: Carry, drive: Any) -> tuple[Carry, Array, Any]: ...
 
@@ -96,6 +98,7 @@ class Layer(Protocol):
         lengths: Array | None = None,
         mask: Array | None = None,
         resets: Array | None = None,
+        key: Array | None = None,
     ) -> tuple[Carry, Array]:
         """xs (T, *batch, I), or token ids (T, *batch) -> ys (T, *batch, output_size)."""
         ...
@@ -116,7 +119,9 @@ class When(NamedTuple):
 
     valid: the step happens; elsewhere the carry is held and the output is padding.
     fresh: a document begins here; the carry before it must not be seen.
+    zone: a carry of factors that lead with T: how much of each unit of the old carry is held.
     """
 
     valid: Array | None = None
     fresh: Array | None = None
+    zone: Any = None

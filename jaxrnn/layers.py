@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from inspect import signature
 from typing import Any
 
 import jax
@@ -11,7 +12,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxrnn import _checks, engine
+from jaxrnn._axes import automatic
 from jaxrnn._types import Carry, Cell, Layer, Params, When, brief
+from jaxrnn.dropout import NONE, Dropout, drop, rate
 
 PADDINGS = ("zero", "held")
 
@@ -30,11 +33,21 @@ class Unroll:
     reverse: bool = False
     padding: str = "zero"
     engine: str = "auto"
+    keep: str = "gates"
+    dropout: Dropout = NONE
 
     def __post_init__(self):
         _checks.cell("unroll", self.cell)
         _checks.one_of("padding", self.padding, PADDINGS)
+        _checks.one_of("keep", self.keep, engine.KEEPS)
         engine.choose(self.cell, self.engine)
+        if not isinstance(self.dropout, Dropout):
+            raise TypeError(f"`dropout` must be a jaxrnn.Dropout, got {self.dropout!r}.")
+        if self.dropout.recurrent and "kept" not in signature(self.cell.step).parameters:
+            raise TypeError(
+                f"recurrent dropout needs a cell whose `step` takes `kept`, the factor of h as its "
+                f"products see it, and {self.cell}'s does not."
+            )
 
     __repr__ = brief
 
@@ -57,6 +70,7 @@ class Unroll:
         lengths: Any = None,
         mask: Any = None,
         resets: Any = None,
+        key: jax.Array | None = None,
     ) -> tuple[Carry, jax.Array]:
         """xs (T, *batch, I), or token ids (T, *batch) -> final carry, ys (T, *batch, H).
 
@@ -68,15 +82,26 @@ class Unroll:
                 f"xs is {jnp.result_type(xs)}, which means token ids, but {self.cell} does not say "
                 f"`takes_tokens = True`: give it features as floats."
             )
-        carry = self._carry(params, carry, batch_shape)
+        carry, xs = self._carry(params, carry, batch_shape), jnp.asarray(xs)
+        batch = slice(1, 1 + len(batch_shape))
+
+        def out(split):
+            return jax.tree.map(lambda _: split(batch), carry), split(slice(batch.stop))
+
+        return automatic(self._walk, xs, out)(params, carry, xs, when, key)
+
+    def _walk(self, params, carry, xs, when: When, key) -> tuple[Carry, jax.Array]:
+        params, xs, kept, zone = self.dropout.draw(key, params, carry, xs)
         carry, ys = engine.walk(
             self.cell,
             params,
             carry,
-            jnp.asarray(xs),
-            when,
+            xs,
+            when._replace(zone=zone),
+            kept=kept,
             reverse=self.reverse,
             engine=self.engine,
+            keep=self.keep,
         )
         if self.padding == "held" and when.valid is not None:
             ys = engine.hold(when.valid, ys, self.reverse)
@@ -136,14 +161,17 @@ class Bidirectional:
         lengths: Any = None,
         mask: Any = None,
         resets: Any = None,
+        key: jax.Array | None = None,
     ) -> tuple[Carry, jax.Array]:
         """xs (T, *batch, I), or token ids (T, *batch) -> carries, ys (T, *batch, output_size)."""
         _, when = _at_the_door(xs, lengths, mask, resets)
         _same_count("params", params, 2, self)
         carry = _carries(carry, 2, self)
         walks = [
-            layer.apply(p, c, xs, mask=when.valid, resets=when.fresh)
-            for layer, p, c in zip((self.forward, self.backward), params, carry, strict=True)
+            layer.apply(p, c, xs, mask=when.valid, resets=when.fresh, key=k)
+            for layer, p, c, k in zip(
+                (self.forward, self.backward), params, carry, _keys(key, 2), strict=True
+            )
         ]
         (carry_forward, ys_forward), (carry_backward, ys_backward) = walks
         ys = jnp.concatenate([ys_forward, ys_backward], axis=-1)
@@ -156,8 +184,10 @@ class Stack:
     Params and carries are tuples, bottom first. See :func:`stack`."""
 
     layers: tuple[Layer, ...]
+    dropout: float = 0.0
 
     def __post_init__(self):
+        object.__setattr__(self, "dropout", rate("dropout", self.dropout))
         object.__setattr__(self, "layers", tuple(self.layers))
         if not self.layers:
             raise ValueError("stack needs at least one layer, got none.")
@@ -194,15 +224,20 @@ class Stack:
         lengths: Any = None,
         mask: Any = None,
         resets: Any = None,
+        key: jax.Array | None = None,
     ) -> tuple[Carry, jax.Array]:
         """xs (T, *batch, I), or token ids (T, *batch) -> carries, ys (T, *batch, output_size)."""
         _, when = _at_the_door(xs, lengths, mask, resets)
         _same_count("params", params, len(self.layers), self)
-        carries = []
-        for layer, p, c in zip(
-            self.layers, params, _carries(carry, len(self.layers), self), strict=True
+        depth, carries = len(self.layers), []
+        keys, keys_between = _keys(key, depth), _keys(key, depth, salt=1)
+        for i, (layer, p, c) in enumerate(
+            zip(self.layers, params, _carries(carry, depth, self), strict=True)
         ):
-            c, xs = layer.apply(p, c, xs, mask=when.valid, resets=when.fresh)
+            if i and self.dropout:
+                xs = drop(keys_between[i], self.dropout, xs)
+            noise = {} if keys[i] is None else {"key": keys[i]}
+            c, xs = layer.apply(p, c, xs, mask=when.valid, resets=when.fresh, **noise)
             carries.append(c)
         return tuple(carries), xs
 
@@ -211,6 +246,13 @@ def _at_the_door(xs: Any, lengths: Any, mask: Any, resets: Any) -> tuple[tuple[i
     """Batch shape and `When` of a sequence, checked once."""
     batch_shape = _checks.batch_shape_of(xs)
     return batch_shape, engine.when((np.shape(xs)[0], *batch_shape), lengths, mask, resets)
+
+
+def _keys(key: jax.Array | None, count: int, salt: int = 0) -> list[jax.Array | None]:
+    _checks.key(key)
+    if key is None:
+        return [None] * count
+    return list(jax.random.split(key, (2, count))[salt])
 
 
 def _same_count(what: str, got: Any, count: int, layer: Any) -> None:
@@ -228,37 +270,47 @@ def _carries(carry: Carry | None, count: int, layer: Any) -> tuple:
 
 
 def unroll(
-    cell: Cell, reverse: bool = False, *, padding: str = "zero", engine: str = "auto"
+    cell: Cell,
+    reverse: bool = False,
+    *,
+    padding: str = "zero",
+    engine: str = "auto",
+    keep: str = "gates",
+    dropout: Dropout = NONE,
 ) -> Unroll:
     """A cell as a layer that walks time, the leading axis; `reverse` walks it from the end
     (ys[t] still answers xs[t]).
 
-    ``layer.apply(params, carry, xs, lengths=…, mask=…, resets=…)``: `lengths` (*batch) and `mask`
-    (T, *batch) say which steps are valid, and are ANDed. At an invalid step the carry is held, the
-    input is not read (it may be NaN), and the output is `padding`: ``"zero"``, or ``"held"``, the
-    last valid output. `resets` (T, *batch): a document begins at t; a forward layer restarts from
-    `initial_carry` before step t, a reversed one after it.
+    ``layer.apply(params, carry, xs, lengths=…, mask=…, resets=…, key=…)``: `lengths` (*batch) and
+    `mask` (T, *batch) say which steps are valid, and are ANDed. At an invalid step the carry is
+    held, the input is not read (it may be NaN), and the output is `padding`: ``"zero"``, or
+    ``"held"``, the last valid output. `resets` (T, *batch): a document begins at t; a forward layer
+    restarts from `initial_carry` before step t, a reversed one after it.
 
     `engine="scan"` forces the plain `lax.scan` of `cell.step`, which forward-mode
-    differentiation (`jax.jvp`, `jax.jacfwd`) needs; ``jaxrnn.engine.choose(cell)`` tells the
-    path that ``"auto"`` takes.
+    differentiation (`jax.jvp`, `jax.jacfwd`) needs (under `jax.jit` it is JAX's own sentence that
+    refuses a "custom_vjp function"). ``jaxrnn.engine.choose(cell)`` tells the path that ``"auto"``
+    takes.
+
+    `keep` says what the forward pass keeps for the backward one: ``"gates"``, all that it needs;
+    ``"carries"``, from which the gates of all steps are computed again side by side; ``"chunks"``,
+    a carry for each of about √T chunks, each walked again. See :func:`jaxrnn.estimate_bytes`.
+
+    `dropout` is a :class:`Dropout`, drawn from `key`. Without a key the layer is deterministic.
     """
-    return Unroll(cell, reverse, padding, engine)
+    return Unroll(cell, reverse, padding, engine, keep, dropout)
 
 
-def bidirectional(
-    forward: Cell, backward: Cell | None = None, *, padding: str = "zero", engine: str = "auto"
-) -> Bidirectional:
+def bidirectional(forward: Cell, backward: Cell | None = None, **options: Any) -> Bidirectional:
     """One cell for both directions (each with params of its own), or one for each
-    (Schuster & Paliwal 1997). Options as in :func:`unroll`."""
-    for cell in (forward, forward if backward is None else backward):
+    (Schuster & Paliwal 1997). `options` as in :func:`unroll`."""
+    backward = forward if backward is None else backward
+    for cell in (forward, backward):
         _checks.cell("bidirectional", cell)
-    return Bidirectional(
-        unroll(forward, padding=padding, engine=engine),
-        unroll(forward if backward is None else backward, True, padding=padding, engine=engine),
-    )
+    return Bidirectional(unroll(forward, **options), unroll(backward, True, **options))
 
 
-def stack(layers: Sequence[Layer]) -> Stack:
-    """Layers -> one deep layer, bottom first."""
-    return Stack(tuple(layers))
+def stack(layers: Sequence[Layer], *, dropout: float = 0.0) -> Stack:
+    """Layers -> one deep layer, bottom first. While a ``key`` is given, each number that goes from
+    one layer to the next is dropped with probability `dropout` (Zaremba et al. 2014)."""
+    return Stack(tuple(layers), dropout)

@@ -52,15 +52,19 @@ class RNN(nn.Module):
         lengths: Any = None,
         mask: Any = None,
         resets: Any = None,
+        key: Any = None,
     ) -> tuple[Carry, jax.Array]:
         """xs (T, *batch, I), or token ids (T, *batch) -> carry, ys (T, *batch, F).
 
         A carry of None means the initial one; F is the layer's `output_size`. With `batch_major`,
         xs (*batch, T, I) or (*batch, T) -> ys (*batch, T, F), and `mask` and `resets` are
-        (*batch, T) too; `lengths` (*batch) and the carry are the same both ways.
+        (*batch, T) too; `lengths` (*batch) and the carry are the same both ways. `key` draws the
+        layer's dropout, as does ``rngs={"dropout": key}``; without either nothing is dropped.
         """
-        params = self._params(self._input_size(xs))
-        return _faces.apply(self.layer, params, carry, xs, self.batch_major, lengths, mask, resets)
+        if key is None and self.has_rng("dropout"):
+            key = self.make_rng("dropout")
+        params, how = self._params(self._input_size(xs)), (lengths, mask, resets, key)
+        return _faces.apply(self.layer, params, carry, xs, self.batch_major, *how)
 
     def _input_size(self, xs: Any) -> int:
         _checks.batch_shape_of(xs)

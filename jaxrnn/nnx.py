@@ -72,15 +72,17 @@ class RNN(nnx.Module):
         lengths: Any = None,
         mask: Any = None,
         resets: Any = None,
+        key: Any = None,
     ) -> tuple[Carry, jax.Array]:
         """xs (T, *batch, I), or token ids (T, *batch) -> carry, ys (T, *batch, F).
 
         A carry of None means the initial one; F is the layer's `output_size`. With `batch_major`,
         xs (*batch, T, I) or (*batch, T) -> ys (*batch, T, F), and `mask` and `resets` are
-        (*batch, T) too; `lengths` (*batch) and the carry are the same both ways.
+        (*batch, T) too; `lengths` (*batch) and the carry are the same both ways. `key` draws the
+        layer's dropout, say ``rngs.dropout()``; without it nothing is dropped.
         """
-        params = self.layer_params()
-        return _faces.apply(self.layer, params, carry, xs, self.batch_major, lengths, mask, resets)
+        how = lengths, mask, resets, key
+        return _faces.apply(self.layer, self.layer_params(), carry, xs, self.batch_major, *how)
 
 
 def _arrays(tree: Any) -> Any:

@@ -67,18 +67,24 @@ def epoch(
     targets: jax.Array,
     start_carry: Carry,
     restart: str = "epoch",
+    key: jax.Array | None = None,
 ) -> tuple[TrainState, Report]:
     """One update a minibatch of inputs and targets (N, T, B), in one program; `state` is donated.
 
     The carry is handed from minibatch to minibatch, detached. `restart` says where it begins
-    anew from `start_carry`: at each ``"minibatch"``, each ``"epoch"``, or ``"never"``.
+    anew from `start_carry`: at each ``"minibatch"``, each ``"epoch"``, or ``"never"``. From `key`,
+    where it is given, each minibatch's loss gets a ``key`` of its own, for dropout.
     """
     _checks.one_of("restart", restart, RESTARTS)
 
-    def update(state: TrainState, batch: tuple[jax.Array, jax.Array]):
+    def update(state: TrainState, batch: tuple[jax.Array, jax.Array, jax.Array | None]):
+        inputs, targets, key = batch
+        noise = {} if key is None else {"key": key}
         params, optimizer_state, carry = state
         carry = start_carry if restart == "minibatch" else carry
-        (value, carry), gradient = jax.value_and_grad(loss, has_aux=True)(params, carry, *batch)
+        (value, carry), gradient = jax.value_and_grad(loss, has_aux=True)(
+            params, carry, inputs, targets, **noise
+        )
         updates, optimizer_state = optimizer.update(gradient, optimizer_state, params)
         params = optax.apply_updates(params, updates)
         report = Report(value, optax.tree.norm(gradient))
@@ -86,7 +92,8 @@ def epoch(
 
     if restart == "epoch":
         state = state._replace(carry=start_carry)
-    return jax.lax.scan(update, state, (inputs, targets))
+    keys = None if key is None else jax.random.split(key, len(inputs))
+    return jax.lax.scan(update, state, (inputs, targets, keys))
 
 
 def perplexity(losses: Any) -> float:

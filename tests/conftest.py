@@ -27,6 +27,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    jax.config.update("jax_num_cpu_devices", 4)
     jax.config.update("jax_enable_x64", not config.getoption("float32"))
     jax.config.update("jax_numpy_rank_promotion", "raise")
     jax.config.update("jax_numpy_dtype_promotion", "strict")

@@ -99,7 +99,7 @@ def test_every_law_fits_where_it_should():
         "tokens_are_one_hot"
     }
     both = {name for name, law in LAWS.items() if not law.fits(LAYERS["gru-bidirectional"])}
-    assert both == {"stack_is_composition"} | cell | one_way
+    assert both == {"stack_is_composition", "reversed_is_flipped"} | cell | one_way
     deep = {name for name, law in LAWS.items() if not law.fits(LAYERS["tanh-deep"])}
     assert deep == {"bidirectional_is_two_unrolls", "mirror"} | cell | one_way
 

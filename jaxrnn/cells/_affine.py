@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxrnn import _checks
+from jaxrnn.cells import _initializers
 
 
 def plus(x: jax.Array, b: jax.Array | None) -> jax.Array:
@@ -16,21 +18,34 @@ def plus(x: jax.Array, b: jax.Array | None) -> jax.Array:
     return x if b is None else x + jnp.broadcast_to(b, x.shape)
 
 
-def inputs(w_x: jax.Array, x: jax.Array) -> jax.Array:
+def inputs(w_x: jax.Array, x: jax.Array, dtype: str | None = None) -> jax.Array:
     """x @ w_x for features (..., I). For token ids (...), the rows of w_x that one-hot vectors
     would pick: an id outside 0…I-1 picks a row of zeros (negative ids do not wrap)."""
     if not _checks.is_tokens(x):
-        return x @ w_x
+        return dot(x, w_x, dtype)
     w_x, ids = jnp.asarray(w_x), _checks.wide(x)
     return w_x.at[ids].get(mode="fill", fill_value=0, wrap_negative_indices=False)
 
 
-def drives(w_x: jax.Array, xs: jax.Array) -> jax.Array:
+def seen(h: jax.Array, kept: jax.Array | None) -> jax.Array:
+    """h as a recurrent product sees it under recurrent dropout: h ⊙ kept."""
+    return h if kept is None else h * jnp.broadcast_to(kept, h.shape)
+
+
+def dot(a: jax.Array, b: jax.Array, dtype: str | None = None) -> jax.Array:
+    """a @ b; with `dtype`, of operands rounded to it, summed in float32."""
+    if dtype is None:
+        return a @ b
+    narrow = jnp.matmul(a.astype(dtype), b.astype(dtype), preferred_element_type=jnp.float32)
+    return narrow.astype(a.dtype)
+
+
+def drives(w_x: jax.Array, xs: jax.Array, dtype: str | None = None) -> jax.Array:
     """`inputs` for all of time at once, with adjoints in the order that XLA computes fast."""
     w_x = jnp.asarray(w_x)
     if _checks.is_tokens(xs):
         return rows(w_x, _checks.wide(xs))
-    return product(jnp.asarray(xs), w_x)
+    return product(jnp.asarray(xs), w_x, dtype)
 
 
 @jax.custom_vjp
@@ -43,7 +58,7 @@ def rows(w: jax.Array, ids: jax.Array) -> jax.Array:
 
 def _rows_backwards(residuals, dy):
     w, ids = residuals
-    wide = w.dtype if w.dtype.itemsize >= 4 else jnp.float32  # or a frequent id's sum saturates
+    wide = _checks.at_least_float32(w.dtype)  # or a frequent id's sum saturates
     flat = jnp.zeros(w.shape, wide).at[ids.reshape(-1)]
     rows = dy.reshape(-1, w.shape[1]).astype(wide)
     return flat.add(rows, mode="drop", wrap_negative_indices=False).astype(w.dtype), None
@@ -52,24 +67,24 @@ def _rows_backwards(residuals, dy):
 rows.defvjp(lambda w, ids: (rows(w, ids), (w, ids)), _rows_backwards)
 
 
-@jax.custom_vjp
-def product(x: jax.Array, w: jax.Array) -> jax.Array:
-    """x @ w for x (..., M), w (M, N). JAX's own rule for the gradient of w contracts in an order
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def product(x: jax.Array, w: jax.Array, dtype: str | None = None) -> jax.Array:
+    """`dot` for x (..., M), w (M, N). JAX's own rule for the gradient of w contracts in an order
     for which XLA first transposes the cotangent, the largest array here; `outer` does not."""
-    return x @ w
+    return dot(x, w, dtype)
 
 
-def _product_backwards(residuals, dy):
+def _product_backwards(dtype, residuals, dy):
     x, w = residuals
-    return dy @ w.T, outer(x, dy)
+    return dot(dy, w.T, dtype), outer(x, dy, dtype)
 
 
-product.defvjp(lambda x, w: (x @ w, (x, w)), _product_backwards)
+product.defvjp(lambda x, w, dtype: (dot(x, w, dtype), (x, w)), _product_backwards)
 
 
-def outer(a: jax.Array, b: jax.Array) -> jax.Array:
+def outer(a: jax.Array, b: jax.Array, dtype: str | None = None) -> jax.Array:
     """Σ aᵀ b over all leading axes, time and batch alike: (..., M), (..., N) -> (M, N)."""
-    return a.reshape(-1, a.shape[-1]).T @ b.reshape(-1, b.shape[-1])
+    return dot(a.reshape(-1, a.shape[-1]).T, b.reshape(-1, b.shape[-1]), dtype)
 
 
 def total(x: jax.Array) -> jax.Array:
@@ -121,6 +136,22 @@ def check_carry(cell: Any, carry_type: type, carry: Any, params: Any, x: Any) ->
     )
     want = carry_type(*(form for _ in carry_type._fields))
     _checks.same_form(f"the carry given to {cell}", carry, want, "take it from `initial_carry`.")
+
+
+def check_fields(cell: Any) -> None:
+    """The fields that every cell has, made canonical: or one sentence says what is wrong."""
+    object.__setattr__(cell, "hidden_size", _checks.positive("hidden_size", cell.hidden_size))
+    _checks.flag("recurrent_bias", cell.recurrent_bias)
+    _initializers.scheme(cell.initializer)
+    if cell.matmul_dtype is not None:
+        try:
+            name = jnp.dtype(cell.matmul_dtype).name
+        except TypeError:
+            raise TypeError(
+                f"`matmul_dtype` must name a dtype, got {cell.matmul_dtype!r}."
+            ) from None
+        _checks.one_of("matmul_dtype", name, ("bfloat16", "float16"))
+        object.__setattr__(cell, "matmul_dtype", name)
 
 
 def _check_dtypes(params: Any) -> None:

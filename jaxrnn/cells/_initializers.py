@@ -23,11 +23,10 @@ def glorot_orthogonal(key, input_size, hidden_size, gates, forget_gate, dtype):
     but one for the forget gate (Glorot & Bengio 2010; Saxe et al. 2014; Gers et al. 2000)."""
     glorot, orthogonal = jax.nn.initializers.glorot_uniform(), jax.nn.initializers.orthogonal()
     key_x, key_h = jax.random.split(key)
-    wide = dtype if dtype.itemsize >= 4 else jnp.float32  # a QR decomposition needs that much
 
     def gate_by_gate(draw, key, rows):
         keys = jax.random.split(key, gates)
-        blocks = [draw(k, (rows, hidden_size), wide).astype(dtype) for k in keys]
+        blocks = [draw(k, (rows, hidden_size), dtype) for k in keys]
         return jnp.concatenate(blocks, axis=1)
 
     zeros = jnp.zeros((gates * hidden_size,), dtype)
@@ -99,8 +98,8 @@ def draw(
 ) -> Any:
     """Fresh params of `params_type` by a scheme."""
     _checks.positive("input_size", input_size)
-    arrays = scheme(initializer)(
-        key, input_size, hidden_size, gates, forget_gate, _checks.float_dtype(dtype)
-    )
-    w_x, w_h, b, b_h = arrays
+    dtype = _checks.float_dtype(dtype)
+    wide = _checks.at_least_float32(dtype)  # a QR decomposition needs it, and random numbers too
+    arrays = scheme(initializer)(key, input_size, hidden_size, gates, forget_gate, wide)
+    w_x, w_h, b, b_h = (a.astype(dtype) for a in arrays)
     return params_type(w_x=w_x, w_h=w_h, b=b, b_h=b_h if recurrent_bias else None)

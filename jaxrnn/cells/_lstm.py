@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxrnn import _checks
 from jaxrnn._types import brief
 from jaxrnn.cells import _affine, _initializers
 from jaxrnn.cells._activations import apart, tanh
@@ -36,9 +35,9 @@ class LSTMCarry(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """What one instant leaves for its adjoint: h before it, and its slopes: of c' by the gates i,
-    f, g and of h' by the gate o, before activation (4H); of h' by c' (H); of c' by c, which is the
-    gate f itself (H)."""
+    """What one instant leaves for its adjoint: h before it, as W_h saw it, and its slopes: of c' by
+    the gates i, f, g and of h' by the gate o, before activation (4H); of h' by c' (H); of c' by c,
+    which is the gate f itself (H)."""
 
     h: jax.Array
     slopes: jax.Array
@@ -61,16 +60,20 @@ class LSTM:
     `initializer` is ``"glorot_orthogonal"`` (forget bias 1), ``"small_normal"`` (N(0, 0.01²),
     biases zero), ``"pytorch_uniform"`` (U(±1/√H) throughout), or a scheme of your own
     (`jaxrnn.cells._initializers` tells its form).
+
+    With `matmul_dtype` ``"bfloat16"`` (or ``"float16"``) the operands of every matrix product are
+    rounded to it and summed in float32; params, carries, outputs and gradients keep their dtype.
+
+    Recurrent dropout hands `step` a factor `kept` (*batch, H) for h as W_h sees it.
     """
 
     hidden_size: int
     recurrent_bias: bool = False
     initializer: str | _initializers.Scheme = "glorot_orthogonal"
+    matmul_dtype: str | None = None
 
     def __post_init__(self):
-        object.__setattr__(self, "hidden_size", _checks.positive("hidden_size", self.hidden_size))
-        _checks.flag("recurrent_bias", self.recurrent_bias)
-        _initializers.scheme(self.initializer)
+        _affine.check_fields(self)
 
     __repr__ = brief
     takes_tokens = True
@@ -98,13 +101,14 @@ class LSTM:
         return LSTMCarry(h, c)  # two arrays, so that a carry can be donated
 
     def step(
-        self, params: LSTMParams, carry: LSTMCarry, x: jax.Array
+        self, params: LSTMParams, carry: LSTMCarry, x: jax.Array, kept: jax.Array | None = None
     ) -> tuple[LSTMCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
         _affine.check(self, LSTMParams, GATES, params, x)
         _affine.check_carry(self, LSTMCarry, carry, params, x)
-        h, c = carry
-        a = _affine.plus(_affine.inputs(params.w_x, x) + h @ params.w_h, params.b)
+        h, c = _affine.seen(carry.h, kept), carry.c
+        past = _affine.dot(h, params.w_h, self.matmul_dtype)
+        a = _affine.plus(_affine.inputs(params.w_x, x, self.matmul_dtype) + past, params.b)
         i, f, g, o = jnp.split(_affine.plus(a, params.b_h), GATES, axis=-1)
         c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
         h = jax.nn.sigmoid(o) * jnp.tanh(c)
@@ -112,14 +116,18 @@ class LSTM:
 
     # How the work divides: see `jaxrnn._types.Divided`.
 
-    def project(self, params: LSTMParams, xs: jax.Array) -> tuple[Any, jax.Array]:
+    def project(
+        self, params: LSTMParams, xs: jax.Array, kept: jax.Array | None = None
+    ) -> tuple[Any, jax.Array]:
         _affine.check(self, LSTMParams, GATES, params, xs)
         b = params.b if params.b_h is None else params.b + params.b_h
-        return (params.w_h, b), _affine.drives(params.w_x, xs)
+        return (params.w_h, b, kept), _affine.drives(params.w_x, xs, self.matmul_dtype)
 
     def advance(self, w, carry, drive):
-        (w_h, b), (h, c) = w, carry
-        i, f, g, o = jnp.split(self._activate(_affine.plus(drive + h @ w_h, b)), GATES, axis=-1)
+        w_h, b, kept = w
+        h, c = _affine.seen(carry.h, kept), carry.c
+        a = _affine.plus(drive + _affine.dot(h, w_h, self.matmul_dtype), b)
+        i, f, g, o = jnp.split(self._activate(a), GATES, axis=-1)
         c_next = apart(f * c + i * g)
         tanh_c = tanh(c_next)
         slopes = [g * i * (1 - i), c * f * (1 - f), i * (1 - g * g), tanh_c * o * (1 - o)]
@@ -134,16 +142,20 @@ class LSTM:
         return apart(s * tanh(s * a) + (1 - s))
 
     def linearize(self, w, saved):
-        return w[0].T, saved
+        w_h, _, kept = w
+        return (w_h.T, kept), saved
 
-    def retreat(self, w_h_t, local, dcarry, dy):
+    def retreat(self, w, local, dcarry, dy):
+        w_h_t, kept = w
         dh = dcarry.h + dy
         dc = dcarry.c + dh * local.h_by_c
         da = apart(local.slopes * apart(jnp.concatenate([dc, dc, dc, dh], axis=-1)))
-        return LSTMCarry(h=da @ w_h_t, c=dc * local.f), da
+        dh = _affine.seen(_affine.dot(da, w_h_t, self.matmul_dtype), kept)
+        return LSTMCarry(h=dh, c=dc * local.f), da
 
     def collect(self, saved, locals_, ddrives):
-        return _affine.outer(saved.h, ddrives), _affine.total(ddrives)
+        dw_h = _affine.outer(saved.h, ddrives, self.matmul_dtype)
+        return dw_h, _affine.total(ddrives), None
 
 
 lstm = LSTM

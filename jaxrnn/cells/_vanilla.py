@@ -34,7 +34,7 @@ class VanillaCarry(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """h before an instant and after it."""
+    """h before an instant, as W_h saw it, and after it."""
 
     h: jax.Array
     y: jax.Array
@@ -47,19 +47,18 @@ class Vanilla:
         h' = φ(x W_x + h W_h + b)
 
     with φ tanh or relu (`activation`). At T = 1 from a zero carry it is one layer of a
-    perceptron. `recurrent_bias` and `initializer` as in :class:`LSTM`.
+    perceptron. `recurrent_bias`, `initializer`, `matmul_dtype` and `kept` as in :class:`LSTM`.
     """
 
     hidden_size: int
     activation: str = "tanh"
     recurrent_bias: bool = False
     initializer: str | _initializers.Scheme = "glorot_orthogonal"
+    matmul_dtype: str | None = None
 
     def __post_init__(self):
-        object.__setattr__(self, "hidden_size", _checks.positive("hidden_size", self.hidden_size))
+        _affine.check_fields(self)
         _checks.one_of("activation", self.activation, tuple(ACTIVATIONS))
-        _checks.flag("recurrent_bias", self.recurrent_bias)
-        _initializers.scheme(self.initializer)
 
     __repr__ = brief
     takes_tokens = True
@@ -86,37 +85,46 @@ class Vanilla:
         return VanillaCarry(h=jnp.zeros((*batch_shape, self.hidden_size), params.w_h.dtype))
 
     def step(
-        self, params: VanillaParams, carry: VanillaCarry, x: jax.Array
+        self,
+        params: VanillaParams,
+        carry: VanillaCarry,
+        x: jax.Array,
+        kept: jax.Array | None = None,
     ) -> tuple[VanillaCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
         _affine.check(self, VanillaParams, 1, params, x)
         _affine.check_carry(self, VanillaCarry, carry, params, x)
-        a = _affine.plus(_affine.inputs(params.w_x, x) + carry.h @ params.w_h, params.b)
+        past = _affine.dot(_affine.seen(carry.h, kept), params.w_h, self.matmul_dtype)
+        a = _affine.plus(_affine.inputs(params.w_x, x, self.matmul_dtype) + past, params.b)
         h = ACTIVATIONS[self.activation](_affine.plus(a, params.b_h))
         return VanillaCarry(h), h
 
     # How the work divides: see `jaxrnn._types.Divided`.
 
-    def project(self, params: VanillaParams, xs: jax.Array) -> tuple[Any, jax.Array]:
+    def project(
+        self, params: VanillaParams, xs: jax.Array, kept: jax.Array | None = None
+    ) -> tuple[Any, jax.Array]:
         _affine.check(self, VanillaParams, 1, params, xs)
         b = params.b if params.b_h is None else params.b + params.b_h
-        return (params.w_h, b), _affine.drives(params.w_x, xs)
+        return (params.w_h, b, kept), _affine.drives(params.w_x, xs, self.matmul_dtype)
 
     def advance(self, w, carry, drive):
-        (w_h, b), activate = w, tanh if self.activation == "tanh" else jax.nn.relu
-        h = activate(_affine.plus(drive + carry.h @ w_h, b))
-        return VanillaCarry(h), h, Saved(carry.h, h)
+        (w_h, b, kept), activate = w, tanh if self.activation == "tanh" else jax.nn.relu
+        h = _affine.seen(carry.h, kept)
+        y = activate(_affine.plus(drive + _affine.dot(h, w_h, self.matmul_dtype), b))
+        return VanillaCarry(y), y, Saved(h, y)
 
     def linearize(self, w, saved):
-        y = saved.y
-        return w[0].T, 1 - y * y if self.activation == "tanh" else (y > 0).astype(y.dtype)
+        (w_h, _, kept), y = w, saved.y
+        return (w_h.T, kept), 1 - y * y if self.activation == "tanh" else (y > 0).astype(y.dtype)
 
-    def retreat(self, w_h_t, slope, dcarry, dy):
-        da = (dcarry.h + dy) * slope
-        return VanillaCarry(da @ w_h_t), da
+    def retreat(self, w, slope, dcarry, dy):
+        (w_h_t, kept), da = w, (dcarry.h + dy) * slope
+        return VanillaCarry(_affine.seen(_affine.dot(da, w_h_t, self.matmul_dtype), kept)), da
 
     def collect(self, saved, slopes, ddrives):
-        return _affine.outer(saved.h, ddrives), _affine.total(ddrives)
+        dw_h = _affine.outer(saved.h, ddrives, self.matmul_dtype)
+        return dw_h, _affine.total(ddrives), None
 
 
 vanilla = Vanilla

@@ -3,19 +3,25 @@ restarts; it chooses a path and can say which and why."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from jaxrnn import _checks
+from jaxrnn._axes import vary_alike
 from jaxrnn._types import Carry, Cell, Divided, When
+from jaxrnn.engine._chunks import in_chunks
 from jaxrnn.engine._plain import plain
-from jaxrnn.engine._run import run
-from jaxrnn.engine._when import clean, hold, select, when
+from jaxrnn.engine._run import lean, run
+from jaxrnn.engine._when import busy, clean, hold, select, when
 
-__all__ = ["ENGINES", "Choice", "choose", "clean", "hold", "plain", "run", "select", "walk", "when"]
+__all__ = ["ENGINES", "KEEPS", "Choice", "choose", "hold", "walk", "when"]
 
 ENGINES = ("auto", "scan")
+KEEPS = ("gates", "carries", "chunks")  # for the way back, most memory first
 
 
 class Choice(NamedTuple):
@@ -51,16 +57,42 @@ def walk(
     xs: jax.Array,
     when: When,
     *,
+    kept: jax.Array | None = None,
     reverse: bool = False,
     engine: str = "auto",
+    keep: str = "gates",
 ) -> tuple[Carry, jax.Array]:
     """Final carry and ys (T, *batch, output_size); ys are zero where `when` says not valid."""
     xs = clean(when.valid, xs)
     start = None
     if when.fresh is not None:
-        start = cell.initial_carry(params, when.fresh.shape[1:])
-    if choose(cell, engine).path == "scan":
-        return plain(cell, reverse, params, carry, xs, start, when)
-    assert isinstance(cell, Divided)
-    w, drives = cell.project(params, xs)
-    return run(cell, reverse, w, carry, drives, start, when)
+        start = cell.initial_carry(params, _checks.batch_shape_of(xs))
+    params, carry, xs, start, when, kept = vary_alike((params, carry, xs, start, when, kept))
+    path, walked = choose(cell, engine).path, busy(when)
+
+    def part(carry: Carry, timed: Any) -> tuple[Carry, jax.Array]:
+        xs, when = timed
+        inputs = (params, xs) if kept is None else (params, xs, kept)
+        if path == "scan":
+            return plain(cell, reverse, inputs, carry, start, when, lean=keep == "carries")
+        assert isinstance(cell, Divided)
+        if keep == "carries":
+            return lean(cell, reverse, inputs, carry, start, when)
+        w, drives = cell.project(*inputs)
+        return run(cell, reverse, w, carry, drives, start, when)
+
+    walk_all: Callable = part
+    if keep == "chunks":
+        walk_all = partial(in_chunks, jax.checkpoint(part, prevent_cse=False), reverse)
+    # An idle row's carry stays outside: it is computed on, if to no effect, and may be NaN.
+    inside = select(walked, carry, jax.tree.map(jnp.zeros_like, carry))
+    try:
+        after, ys = walk_all(inside, (xs, when))
+    except TypeError as error:
+        if "custom_vjp" not in str(error):
+            raise
+        raise TypeError(
+            f"forward-mode differentiation (jvp, jacfwd) does not go through the hand-written "
+            f'adjoint of {cell}: take `unroll(cell, engine="scan")` for it.'
+        ) from error
+    return select(walked, after, carry), ys

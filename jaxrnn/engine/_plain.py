@@ -13,12 +13,21 @@ from jaxrnn.engine import _when
 
 
 def plain(
-    cell: Cell, reverse: bool, params: Any, carry: Carry, xs: jax.Array, start: Carry, when: When
+    cell: Cell,
+    reverse: bool,
+    inputs: tuple[Any, ...],
+    carry: Carry,
+    start: Carry,
+    when: When,
+    *,
+    lean: bool = False,
 ) -> tuple[Carry, jax.Array]:
-    """Walk `cell` over `xs` (T, *batch, I) or token ids (T, *batch)."""
+    """Walk `cell` over `inputs` (params, xs[, kept]); xs (T, *batch, I), or ids (T, *batch).
+    `lean` keeps the carries alone for the way back, and takes each step again there."""
+    params, xs, *kept = inputs
 
     def instant(carry, x):
-        after, y = cell.step(params, carry, x)
+        after, y = cell.step(params, carry, x, *kept)
         _checks.same_form(f"the carry that {cell}'s step returns", after, carry, "keep its form.")
         shape = (*_checks.batch_shape_of(x, time_axes=0), cell.output_size)
         if jnp.shape(y) != shape:
@@ -26,5 +35,7 @@ def plain(
         return after, y, None
 
     body = _when.forwards(instant, start, reverse)
+    if lean:
+        body = jax.checkpoint(body, prevent_cse=False)
     carry, (ys, _) = jax.lax.scan(body, carry, (xs, when), reverse=reverse)
     return carry, ys

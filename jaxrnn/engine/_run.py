@@ -2,7 +2,7 @@
 
 The backward loop carries the cotangent of the carry alone and emits the drives' cotangents;
 each weight's gradient is then one product over all of time. A fused kernel would replace
-`run` and nothing else.
+`run` and nothing else. `lean` is the same walk with less kept for the way back.
 """
 
 from __future__ import annotations
@@ -13,38 +13,107 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxrnn import _checks
 from jaxrnn._types import Carry, Divided, When
 from jaxrnn.engine import _when
+from jaxrnn.engine._chunks import in_chunks
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def run(
     cell: Divided, reverse: bool, w: Any, carry: Carry, drives: Any, start: Carry, when: When
 ) -> tuple[Carry, jax.Array]:
-    """Walk `cell` over `drives` (T, *batch, …): the final carry, and ys (T, *batch, H)."""
+    """Walk `cell` over `drives` (T, *batch, …): the final carry, and ys (T, *batch, H). Keeps for
+    the way back what each `advance` saves."""
 
     def instant(carry, drive):
         carry, y, _ = cell.advance(w, carry, drive)
         return carry, y, None
 
-    body = _when.forwards(instant, start, reverse)
-    carry, (ys, _) = jax.lax.scan(body, carry, (drives, when), reverse=reverse)
+    carry, (ys, _) = _walk(instant, reverse, carry, drives, start, when)
     return carry, ys
 
 
 def _run_forwards(cell, reverse, w, carry, drives, start, when):
-    body = _when.forwards(partial(cell.advance, w), start, reverse)
-    carry, (ys, saved) = jax.lax.scan(body, carry, (drives, when), reverse=reverse)
+    advance = partial(cell.advance, w)
+    carry, (ys, saved) = _walk(advance, reverse, carry, drives, start, when)
     return (carry, ys), (w, saved, start, when)
 
 
 def _run_backwards(cell, reverse, residuals, cotangents):
-    (w, saved, start, when), (dcarry, dys) = residuals, cotangents
+    w, saved, start, when = residuals
+    return *_adjoint(cell, reverse, w, saved, start, when, cotangents), None
+
+
+run.defvjp(_run_forwards, _run_backwards)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def lean(
+    cell: Divided, reverse: bool, inputs: Any, carry: Carry, start: Carry, when: When
+) -> tuple[Carry, jax.Array]:
+    """`run` on what `project` makes of its `inputs` (params, xs[, kept]). Keeps the carries alone:
+    on the way back the instants of a chunk are computed again side by side, with one product.
+
+    Chunks, for what a loop computes is not what XLA finds it has already, and would keep.
+    """
+    w, drives = cell.project(*inputs)
+    return run(cell, reverse, w, carry, drives, start, when)
+
+
+def _lean_forwards(cell, reverse, inputs, carry, start, when):
+    w, drives = cell.project(*inputs)
+
+    def instant(carry, drive):
+        after, y, _ = cell.advance(w, carry, drive)
+        return after, y, carry
+
+    carry, (ys, before) = _walk(instant, reverse, carry, drives, start, when)
+    return (carry, ys), (inputs, before, start, when)
+
+
+def _lean_backwards(cell, reverse, residuals, cotangents):
+    (params, xs, *kept), before, start, when = residuals
+    dcarry, dys = cotangents
+
+    def chunk(state, timed):
+        (dparams, dstart, dcarry), (xs, before, dys, when) = state, timed
+        at = (params,) if _checks.is_tokens(xs) else (params, xs)
+        (w, drives), pull = jax.vjp(lambda p, x=xs: cell.project(p, x, *kept), *at)
+        _, _, saved = cell.advance(w, before, drives)
+        dw, dcarry, ddrives, more = _adjoint(cell, reverse, w, saved, start, when, (dcarry, dys))
+        (here, *dxs) = pull((_whole(dw, w), ddrives))
+        dparams, dstart = jax.tree.map(jnp.add, (dparams, dstart), (here, more))
+        return (dparams, dstart, dcarry), dxs
+
+    state = (*jax.tree.map(jnp.zeros_like, (params, start)), dcarry)
+    timed = xs, before, dys, when
+    (dparams, dstart, dcarry), dxs = in_chunks(chunk, not reverse, state, timed)
+    return (dparams, *(dxs or [None]), *(None for _ in kept)), dcarry, dstart, None
+
+
+lean.defvjp(_lean_forwards, _lean_backwards)
+
+
+def _walk(instant, reverse, carry, drives, start, when):
+    body = _when.forwards(instant, start, reverse)
+    return jax.lax.scan(body, carry, (drives, when), reverse=reverse)
+
+
+def _adjoint(cell, reverse, w, saved, start, when, cotangents):
+    """The cotangents of w, carry, drives and start."""
+    dcarry, dys = cotangents
     w_t, locals_ = cell.linearize(w, saved)
     body = _when.backwards(partial(cell.retreat, w_t), reverse)
     state = dcarry, jax.tree.map(jnp.zeros_like, start)
     (dcarry, dstart), ddrives = jax.lax.scan(body, state, (locals_, dys, when), reverse=not reverse)
-    return cell.collect(saved, locals_, ddrives), dcarry, ddrives, dstart, None
+    return cell.collect(saved, locals_, ddrives), dcarry, ddrives, dstart
 
 
-run.defvjp(_run_forwards, _run_backwards)
+def _whole(dw: Any, w: Any) -> Any:
+    """`dw` with zeros where a cotangent of None says that nothing flows."""
+
+    def leaf(d, a):
+        return jnp.zeros_like(a) if d is None and a is not None else d
+
+    return jax.tree.map(leaf, dw, w, is_leaf=lambda a: a is None)

@@ -61,9 +61,22 @@ def select(flags: jax.Array | None, chosen: Any, other: Any) -> Any:
     return jax.tree.map(leaf, chosen, other)
 
 
+def blend(zone: Any, held: Carry, new: Carry) -> Carry:
+    """zone ⊙ held + (1 - zone) ⊙ new, leaf by leaf: zoneout."""
+    return jax.tree.map(lambda z, a, b: z * a + (1 - z) * b, zone, held, new)
+
+
 def clean(valid: jax.Array | None, xs: jax.Array) -> jax.Array:
     """xs with zeros where it is not valid, so that NaN in padding stops at the door."""
     return select(valid, xs, jnp.zeros_like(xs))
+
+
+def busy(when: When) -> jax.Array | None:
+    """The rows (*batch) in which anything happens; None where every row is walked."""
+    if when.valid is None:
+        return None
+    instants = when.valid if when.fresh is None else when.valid | when.fresh
+    return instants.any(axis=0)
 
 
 def forwards(instant: Callable, start: Carry, reverse: bool) -> Callable:
@@ -74,10 +87,13 @@ def forwards(instant: Callable, start: Carry, reverse: bool) -> Callable:
     """
 
     def body(carry: Carry, inputs: tuple[Any, When]) -> tuple[Carry, tuple[jax.Array, Any]]:
-        drive, (valid, fresh) = inputs
+        drive, (valid, fresh, zone) = inputs
         if fresh is not None and not reverse:
             carry = select(fresh, start, carry)
         after, y, saved = instant(carry, drive)
+        if zone is not None:
+            after = blend(zone, carry, after)
+            y = after.h
         after, y = select(valid, (after, y), (carry, jnp.zeros_like(y)))
         if fresh is not None and reverse:
             after = select(fresh, start, after)
@@ -93,17 +109,21 @@ def backwards(instant: Callable, reverse: bool) -> Callable:
     """
 
     def body(state: tuple[Carry, Carry], inputs: tuple[Any, jax.Array, When]):
-        (dcarry, dstart), (local, dy, (valid, fresh)) = state, inputs
+        (dcarry, dstart), (local, dy, (valid, fresh, zone)) = state, inputs
         if fresh is not None and reverse:
             dcarry, dstart = _absorb(fresh, dcarry, dstart)
-        if valid is None:
-            dcarry, ddrive = instant(local, dcarry, dy)
-        else:
+        past, (dcarry, dy) = [], (dcarry, dy)  # what goes past this instant, and what through it
+        if valid is not None:
             nothing = jax.tree.map(jnp.zeros_like, (dcarry, dy))
-            through, dy = select(valid, (dcarry, dy), nothing)
-            held = select(valid, nothing[0], dcarry)
-            through, ddrive = instant(local, through, dy)
-            dcarry = jax.tree.map(jnp.add, through, held)
+            past.append(select(valid, nothing[0], dcarry))
+            dcarry, dy = select(valid, (dcarry, dy), nothing)
+        if zone is not None:
+            whole, nothing = dcarry._replace(h=dcarry.h + dy), jax.tree.map(jnp.zeros_like, dcarry)
+            past.append(blend(zone, whole, nothing))
+            dcarry, dy = blend(zone, nothing, whole), jnp.zeros_like(dy)
+        dcarry, ddrive = instant(local, dcarry, dy)
+        for held in past:
+            dcarry = jax.tree.map(jnp.add, dcarry, held)
         if fresh is not None and not reverse:
             dcarry, dstart = _absorb(fresh, dcarry, dstart)
         return (dcarry, dstart), ddrive

@@ -27,6 +27,13 @@ def known(layer: Layer) -> bool:
     return all(isinstance(leaf, Unroll) for leaf in unrolls(layer))
 
 
+def turnable(layer: Layer) -> bool:
+    """No part of it walks both ways: a bidirectional layer has its halves in one order."""
+    if isinstance(layer, Stack):
+        return all(map(turnable, layer.layers))
+    return isinstance(layer, Unroll)
+
+
 def one_way(layer: Layer) -> bool:
     return known(layer) and len({leaf.reverse for leaf in unrolls(layer)}) == 1
 
@@ -50,7 +57,7 @@ def rebuild(layer: Any, change: Callable[[Unroll], Unroll]) -> Any:
 
 
 def turn(layer: Any) -> Any:
-    """The layer that walks the other way, everywhere."""
+    """The layer that walks the other way, everywhere; it is `turnable`."""
     return rebuild(layer, lambda it: dataclasses.replace(it, reverse=not it.reverse))
 
 

@@ -76,6 +76,16 @@ def fast_is_plain_with_gaps(case: Case) -> None:
     same(case.answer(**gaps), plainly(case).answer(**gaps))
 
 
+@law(fits=known)
+def what_is_kept_changes_nothing(case: Case) -> None:
+    """All gates, the carries, or a carry a chunk: the same answer from less memory."""
+    gaps = {"mask": case.valid, "resets": case.fresh}
+    want = case.answer(**gaps)
+    for keep in ("carries", "chunks"):
+        layer = rebuild(case.layer, lambda it, keep=keep: dataclasses.replace(it, keep=keep))
+        same(case.but(layer=layer).answer(**gaps), want)
+
+
 @law(fits=float64)
 def gradient_is_the_slope(case: Case) -> None:
     """⟨gradient, d⟩ = (f(θ + εd) - f(θ - εd)) / 2ε along a random d, f = ⟨cotangent, outputs⟩."""

@@ -1,0 +1,83 @@
+"""What was given, as arrays and integers, or one sentence that quotes what is refused."""
+
+import operator
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def arrays(sequences: Sequence[ArrayLike], index: Iterable[int]) -> list[np.ndarray]:
+    """``sequences[i]`` for each i of `index`: all (T_i, ...), of one dtype and one trailing shape.
+
+    Raises ValueError for none at all, and one that quotes the first that is unlike the others.
+    """
+    numbered = [(int(i), _array(int(i), sequences[i])) for i in index]
+    if not numbered:
+        raise ValueError("there must be at least one sequence, got none.")
+    first, like = numbered[0]
+    for i, array in numbered:
+        if array.shape[1:] != like.shape[1:] or array.dtype != like.dtype:
+            raise ValueError(
+                f"sequence {i} is {_form(array)}, but sequence {first} is {_form(like)}: give all "
+                f"of them one dtype and the same axes after time."
+            )
+    return [array for _, array in numbered]
+
+
+def _array(i: int, sequence: ArrayLike) -> np.ndarray:
+    try:
+        array = np.asarray(sequence)
+    except ValueError:  # lists within it are of unequal lengths
+        array = np.empty((), object)
+    if array.ndim == 0 or array.dtype.kind in "OUS":
+        raise ValueError(
+            f"sequence {i} must be an array (T, ...) of numbers, time first, got "
+            f"{_short(sequence)}."
+        )
+    return array
+
+
+def _form(array: np.ndarray) -> str:
+    return f"{array.dtype} ({', '.join(['T', *map(str, array.shape[1:])])})"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+def longest(lengths: np.ndarray, index: np.ndarray) -> tuple[int, int]:
+    """The number and the length of the longest sequence; `lengths` belong to ``index``."""
+    at = int(np.argmax(lengths))
+    return int(index[at]), int(lengths[at])
+
+
+def positive(name: str, value: Any) -> int:
+    """`value` as a positive int, or a sentence that quotes it."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool):
+        raise TypeError(f"`{name}` must be a positive integer, got {value!r}.")
+    if number <= 0:
+        raise ValueError(f"`{name}` must be positive, got {number}.")
+    return number
+
+
+def integers(name: str, values: ArrayLike, least: int) -> np.ndarray:
+    """`values` (N,) as integers of at least `least`, at least one of them."""
+    array = np.asarray(values)
+    if array.ndim != 1 or not array.size or array.dtype.kind not in "iu":
+        raise ValueError(f"`{name}` must be one or more integers (N,), got {_short(values)}.")
+    if array.min() < least:
+        raise ValueError(f"`{name}` must be at least {least}, got {array.min()}.")
+    return array.astype(np.int64)
+
+
+def side_of(side: str) -> str:
+    if side not in ("right", "left"):
+        raise ValueError(f"`side` must be 'right' or 'left', got {side!r}.")
+    return side

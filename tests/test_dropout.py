@@ -1,0 +1,207 @@
+"""Dropout is a loop over masks that one key drew before; without a key there is none."""
+
+import dataclasses
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from _table import Leaky, LeakyCarry
+
+import jaxrnn
+from jaxrnn import Dropout, bidirectional, gru, lstm, stack, training, unroll, vanilla
+from jaxrnn.testing import draw, same
+from jaxrnn.testing._case import jit, numpy, pull
+
+ALL = Dropout(inputs=0.3, recurrent=0.4, weights=0.2, zoneout=0.25)
+KINDS = {
+    "inputs": Dropout(inputs=0.3),
+    "recurrent": Dropout(recurrent=0.4),
+    "weights": Dropout(weights=0.2),
+    "zoneout": Dropout(zoneout=0.25),
+    "all": ALL,
+}
+CELLS = {"lstm": lstm(4), "gru": gru(4), "gru-before": gru(4, "before"), "tanh": vanilla(4)}
+
+
+def answer(layer, case, key, **gaps):
+    apply = partial(layer.apply, key=key) if key is not None else layer.apply
+    return numpy(jit(partial(pull, apply))(*case.question(**gaps)))
+
+
+@pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reversed"])
+@pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
+def test_it_is_the_loop(cell, reverse, getkey):
+    """for t: step(W ⊙ mask, carry, x ⊙ mask, kept); then each unit keeps what it had, or not."""
+    layer, key = unroll(cell, reverse, dropout=ALL), getkey()
+    case = draw(layer, 3, 0)
+    params, xs, kept, zone = ALL.draw(key, case.params, case.carry, jnp.asarray(case.xs))
+    carry, ys = case.carry, {}
+    for t in range(case.steps)[:: -1 if reverse else 1]:
+        new, _ = cell.step(params, carry, xs[t], kept)
+        held = [z[t].astype(bool) for z in zone]
+        carry = type(new)(*(jnp.where(*each) for each in zip(held, carry, new, strict=True)))
+        ys[t] = carry.h
+    got = layer.apply(case.params, case.carry, case.xs, key=key)
+    same(numpy(got), numpy((carry, jnp.stack([ys[t] for t in range(case.steps)]))))
+
+
+@pytest.mark.parametrize("dropout", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("cell", [CELLS["lstm"], CELLS["gru"], CELLS["gru-before"]], ids=str)
+def test_fast_is_plain(cell, dropout, getkey):
+    """With gaps, and with less kept for the way back."""
+    key, layer = getkey(), unroll(cell, dropout=dropout)
+    case = draw(layer, 3, 0)
+    gaps = {"mask": case.valid, "resets": case.fresh}
+    want = answer(dataclasses.replace(layer, engine="scan"), case, key, **gaps)
+    same(answer(layer, case, key, **gaps), want)
+    if dropout is ALL:
+        for keep in ("carries", "chunks"):
+            same(answer(dataclasses.replace(layer, keep=keep), case, key, **gaps), want)
+
+
+def test_the_masks_are_what_they_say(getkey):
+    """Rates, scales and what is shared: inputs and h over time, w_h over all, zones nowhere."""
+    cell, B, T = lstm(64), 50, 40
+    params, xs = cell.init(getkey(), 30), jnp.ones((T, B, 30))
+    carry = cell.initial_carry(params, (B,))
+    dropout = Dropout(inputs=0.3, recurrent=0.4, weights=0.2, zoneout=(0.1, 0.5))
+    dropped, masked, kept, zone = dropout.draw(getkey(), params, carry, xs)
+    np.testing.assert_array_equal(masked, jnp.broadcast_to(masked[:1], masked.shape))
+    ratio = dropped.w_h / params.w_h
+    for what, mask, rate in [("inputs", masked[0], 0.3), ("h", kept, 0.4), ("w_h", ratio, 0.2)]:
+        zero = np.asarray(mask) == 0
+        assert abs(zero.mean() - rate) < 0.05, what
+        np.testing.assert_allclose(np.asarray(mask)[~zero], 1 / (1 - rate), rtol=1e-6)
+    np.testing.assert_array_equal(dropped.w_x, params.w_x)
+    for z, rate in zip(zone, (0.1, 0.5), strict=True):
+        assert z.shape == (T, B, 64) and abs(z.mean() - rate) < 0.01
+        assert (z[0] != z[1]).any() and (z[:, 0] != z[:, 1]).any()
+
+
+def test_without_a_key_nothing_is_dropped(getkey):
+    """And zoneout takes its expectation: rate ⊙ old + (1 - rate) ⊙ new."""
+    cell = lstm(4)
+    case = draw(unroll(cell), 3, 0)
+    same(
+        answer(unroll(cell, dropout=dataclasses.replace(ALL, zoneout=0)), case, None), case.answer()
+    )
+    same(answer(unroll(cell), case, getkey()), case.answer())  # nor with one, if no rate is set
+    rates = (0.25, 0.5)
+    got = unroll(cell, dropout=Dropout(zoneout=rates)).apply(case.params, case.carry, case.xs)
+    carry, ys = case.carry, []
+    for x in case.xs:
+        new, _ = cell.step(case.params, carry, x)
+        carry = type(new)(*(p * a + (1 - p) * b for p, a, b in zip(rates, carry, new, strict=True)))
+        ys.append(carry.h)
+    same(numpy(got), numpy((carry, jnp.stack(ys))))
+
+
+@pytest.mark.parametrize("engine", ["auto", "scan"])
+def test_token_dropout_drops_words(engine, getkey):
+    """Of ids as of one-hot vectors: a word that is dropped is dropped wherever the row has it."""
+    V, key = 5, getkey()
+    layer = unroll(gru(4), engine=engine, dropout=Dropout(inputs=0.5))
+    params = layer.init(getkey(), V)
+    tokens = jax.random.randint(getkey(), (9, 6), -1, V + 1)
+    one_hot = jax.nn.one_hot(tokens, V, dtype=params.w_x.dtype)
+    said = jax.value_and_grad(lambda p, xs: layer.apply(p, None, xs, key=key)[1].sum())
+    same(numpy(said(params, tokens)), numpy(said(params, one_hot)))
+    known = tokens % V
+    for ids in (known.astype(jnp.int8), known.astype(jnp.uint32)):
+        got, want = (layer.apply(params, None, xs, key=key) for xs in (ids, known))
+        same(got, want)
+
+
+def test_between_layers_and_both_ways(getkey):
+    """A stack drops between its layers, not below the first nor above the last; every layer and
+    every direction draws from a key of its own."""
+    identity = unroll(Passing())
+    ones = jnp.ones((30, 20, 4))
+    _, ys = stack([identity, identity], dropout=0.25).apply((None, None), None, ones, key=getkey())
+    assert abs(np.asarray(ys == 0).mean() - 0.25) < 0.03
+    np.testing.assert_allclose(ys[ys != 0], 1 / 0.75, rtol=1e-6)
+    _, ys = stack([identity], dropout=0.25).apply((None,), None, ones, key=getkey())
+    np.testing.assert_array_equal(ys, ones)
+
+    dropout = Dropout(recurrent=0.5)
+    both = bidirectional(gru(4), dropout=dropout)
+    params = both.init(getkey(), 3)
+    same_params = params[0], params[0]
+    palindrome = jax.random.normal(getkey(), (3, 5, 3))
+    palindrome = jnp.concatenate([palindrome, palindrome[::-1]])
+    _, ys = both.apply(same_params, None, palindrome, key=getkey())
+    assert not np.allclose(ys[..., :4], ys[::-1, ..., 4:])
+    _, ys = both.apply(same_params, None, palindrome)
+    np.testing.assert_allclose(ys[..., :4], ys[::-1, ..., 4:], rtol=1e-12)
+
+
+@dataclasses.dataclass(frozen=True)
+class Passing:
+    """y = x."""
+
+    output_size: int = 4
+
+    def init(self, key, input_size, dtype=None):
+        return None
+
+    def initial_carry(self, params, batch_shape=()):
+        return LeakyCarry(jnp.zeros((*batch_shape, 1)), jnp.zeros(batch_shape))
+
+    def step(self, params, carry, x):
+        return carry, x
+
+
+def test_one_key_one_answer(getkey):
+    layer = stack([unroll(lstm(4), dropout=ALL), unroll(gru(4), dropout=ALL)], dropout=0.3)
+    case, key, other = draw(layer, 3, 0), getkey(), getkey()
+    one, again, another = (answer(layer, case, k) for k in (key, key, other))
+    same(one, again, within=0)
+    assert not np.allclose(one.ys, another.ys)
+
+
+@pytest.mark.standard_promotion  # optax.adam mixes dtypes
+def test_an_epoch_draws_for_each_minibatch(getkey):
+    """And a language model hands the key to its layer."""
+    model = jaxrnn.language_model(unroll(gru(4), dropout=Dropout(recurrent=0.5)), 7)
+    params, sgd = model.init(getkey()), training.optimizer("sgd", 1e-9, 1.0)
+    ids = jnp.broadcast_to(jax.random.randint(getkey(), (1, 6, 5), 0, 7), (3, 6, 5))
+    carry = model.initial_carry(params, (5,))
+
+    def losses(key):
+        state = training.start(params, sgd, carry)
+        return training.epoch(model.loss, sgd, state, ids, ids, carry, "minibatch", key)[1].loss
+
+    drawn, key = losses(getkey()), getkey()
+    assert len(set(np.asarray(drawn).tolist())) == 3
+    np.testing.assert_allclose(losses(None), losses(None)[0], rtol=1e-6)
+    one = model.loss(params, carry, ids[0], ids[0], key=key)[0]
+    assert one != model.loss(params, carry, ids[0], ids[0])[0]
+
+
+def test_what_is_refused():
+    with pytest.raises(ValueError, match=r"`inputs` must be a rate in \[0, 1\), got 1.0"):
+        Dropout(inputs=1.0)
+    with pytest.raises(ValueError, match=r"`zoneout` must be a rate in \[0, 1\), got -0.1"):
+        Dropout(zoneout=(0.1, -0.1))
+    with pytest.raises(TypeError, match=r"`recurrent` must be a rate .* got 'half'"):
+        Dropout(recurrent="half")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match=r"`dropout` must be a jaxrnn.Dropout, got 0.5"):
+        unroll(lstm(4), dropout=0.5)  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match=r"`dropout` must be a rate in \[0, 1\), got 2"):
+        stack([unroll(lstm(4))], dropout=2)
+    with pytest.raises(
+        TypeError, match=r"recurrent dropout needs a cell whose `step` takes `kept`"
+    ):
+        unroll(Leaky(4), dropout=Dropout(recurrent=0.5))
+    layer = unroll(lstm(4), dropout=Dropout(zoneout=(0.1, 0.1, 0.1)))
+    params = layer.init(jax.random.key(0), 3)
+    with pytest.raises(ValueError, match=r"`zoneout` has 3 rates, but the carry .* has 2 leaves"):
+        layer.apply(params, None, jnp.ones((2, 3)))
+    layer = unroll(Passing(), dropout=Dropout(weights=0.5))
+    with pytest.raises(TypeError, match=r"Dropout\(weights=…\) works on `w_h`, which NoneType"):
+        layer.apply(None, None, jnp.ones((2, 4)), key=jax.random.key(0))
+    for bad in (0, np.zeros(3)):
+        with pytest.raises(TypeError, match=r"`key` must be a key of jax\.random"):
+            unroll(lstm(4), dropout=ALL).apply(params, None, jnp.ones((2, 3)), key=bad)

@@ -1,0 +1,93 @@
+"""What training keeps: the formula, XLA's own account of it, and the dial."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+import jaxrnn
+from jaxrnn import bidirectional, estimate_bytes, gru, lstm, stack, unroll, vanilla
+from jaxrnn.testing._case import pull
+
+T, B, H = 100, 32, 64
+CELLS = {"lstm": lstm(H), "gru": gru(H), "gru-before": gru(H, "before"), "tanh": vanilla(H)}
+LEAVES = {"lstm": 2, "gru": 1, "gru-before": 1, "tanh": 1}  # of the carry, H wide each
+GATES = {"lstm": 7, "gru": 5, "gru-before": 4, "tanh": 2}  # numbers kept a unit and instant
+WIDE = {"lstm": 4, "gru": 3, "gru-before": 3, "tanh": 1}
+
+
+def forms(layer, dtype=jnp.float32):
+    params = jax.eval_shape(lambda key: layer.init(key, H, dtype), jax.random.key(0))
+    carry = jax.eval_shape(lambda params: layer.initial_carry(params, (B,)), params)
+    xs = jax.ShapeDtypeStruct((T, B, H), dtype)
+    dys = jax.ShapeDtypeStruct((T, B, layer.output_size), dtype)
+    return params, carry, xs, (carry, dys)
+
+
+def by_xla(layer):
+    """Bytes that the compiled forward and backward pass takes beyond its arguments and outputs."""
+    step = jax.jit(lambda *question: pull(layer.apply, *question, {}))
+    return step.lower(*forms(layer)).compile().memory_analysis().temp_size_in_bytes
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_the_formula(name):
+    one, number = unroll(CELLS[name]), 4 * H * B
+    kept = {keep: dataclasses.replace(one, keep=keep) for keep in ("gates", "carries", "chunks")}
+    bytes_ = {keep: estimate_bytes(layer, T, B) for keep, layer in kept.items()}
+    small = 4 * 8 * H  # biases that were added up
+    assert abs(bytes_["gates"] - GATES[name] * T * number) <= small + 8 * H * H * WIDE[name]
+    assert abs(bytes_["carries"] - LEAVES[name] * T * number) <= small
+    assert abs(bytes_["chunks"] - LEAVES[name] * T**0.5 * number) <= small
+    for keep, layer in kept.items():
+        deep = estimate_bytes(stack([layer] * 3), T, B)
+        assert abs(deep - 3 * bytes_[keep] - 2 * T * number) <= small, keep
+        assert estimate_bytes(bidirectional(layer.cell, keep=keep), T, B) == 2 * bytes_[keep]
+        assert estimate_bytes(layer, T, (4, 8)) == bytes_[keep]
+        assert abs(estimate_bytes(layer, T, B, jnp.bfloat16) - bytes_[keep] / 2) <= small
+
+
+@pytest.mark.parametrize("keep", ["gates", "carries", "chunks"])
+@pytest.mark.parametrize("name", CELLS)
+def test_what_xla_allocates(name, keep):
+    """No less than the estimate, and no more above it than the docstring says; each turn of the
+    dial saves, in a stack."""
+    layer, number = unroll(CELLS[name], keep=keep), 4 * T * B * H
+    for depth in (1, 3):
+        deep = stack([layer] * depth)
+        estimate, allocated = estimate_bytes(deep, T, B), by_xla(deep)
+        assert estimate <= allocated <= estimate + 3 * WIDE[name] * number * depth, depth
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_the_dial_saves(name):
+    deep = [stack([unroll(CELLS[name], keep=keep)] * 3) for keep in ("gates", "carries", "chunks")]
+    gates, carries, chunks = map(by_xla, deep)
+    assert chunks < 0.75 * carries < 0.75 * 0.75 * gates
+
+
+def test_one_carry_a_chunk_whatever_T(getkey):
+    """T = 1, a square, one more, a prime: the same as keeping all (the laws have T = 7)."""
+    layer = unroll(gru(3))
+    params = layer.init(getkey(), 2)
+    for steps in (1, 4, 5, 13):
+        xs = jax.random.normal(getkey(), (steps, 2, 2))
+
+        def loss(params, xs, keep):
+            carry, ys = dataclasses.replace(layer, keep=keep).apply(params, None, xs)
+            return (ys**2).sum() + carry.h.sum()
+
+        want = jax.jit(jax.grad(loss, (0, 1)), static_argnums=2)(params, xs, "gates")
+        for keep in ("carries", "chunks"):
+            got = jax.jit(jax.grad(loss, (0, 1)), static_argnums=2)(params, xs, keep)
+            jaxrnn.testing.same(got, want)
+
+
+def test_what_is_refused():
+    with pytest.raises(ValueError, match=r"`keep` must be one of .*, got 'all'"):
+        unroll(gru(3), keep="all")
+    with pytest.raises(ValueError, match=r"`T` must be positive, got 0"):
+        estimate_bytes(unroll(gru(3)), 0, 2)
+    with pytest.raises(TypeError, match=r"`batch` must be a positive integer, got 2.5"):
+        estimate_bytes(unroll(gru(3)), 3, (2.5,))  # pyright: ignore[reportArgumentType]
