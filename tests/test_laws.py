@@ -101,7 +101,9 @@ def test_every_law_fits_where_it_should():
     both = {name for name, law in LAWS.items() if not law.fits(LAYERS["gru-bidirectional"])}
     assert both == {"stack_is_composition", "reversed_is_flipped"} | cell | one_way
     deep = {name for name, law in LAWS.items() if not law.fits(LAYERS["tanh-deep"])}
-    assert deep == {"bidirectional_is_two_unrolls", "mirror"} | cell | one_way
+    assert (
+        deep == {"bidirectional_is_two_unrolls", "mirror", "reversed_is_flipped"} | cell | one_way
+    )
 
 
 @pytest.mark.slow
@@ -129,6 +131,20 @@ def test_a_broken_law_names_itself_the_leaf_and_the_step():
     nan = answer._replace(dxs=np.full_like(answer.dxs, np.nan))
     with pytest.raises(AssertionError, match=r"\.dxs differs first at time step 0.* got .*nan"):
         same(nan, answer)
+
+
+class Deaf(Leaky):
+    """It does not listen to the dtype asked of it."""
+
+    def init(self, key, input_size, dtype=None):
+        return super().init(key, input_size)
+
+
+def test_a_cell_that_ignores_dtype_is_told_so():
+    with pytest.raises(
+        AssertionError, match=r"dtype_follows_params.*is float64 for params of float32"
+    ):
+        LAWS["dtype_follows_params"](unroll(Deaf(4)))
 
 
 def test_explain_names_the_gate_and_the_step(capsys):

@@ -33,17 +33,24 @@ def dtype_follows_params(case: Case) -> None:
     layer, sizes = case.layer, case.xs.shape
     for dtype in [jnp.float32, jnp.bfloat16, *([jnp.float64] if float64(layer) else [])]:
 
-        def asked(key, dtype=dtype):
+        def begin(key, dtype=dtype):
             params = layer.init(key, sizes[-1], dtype)
-            carry = layer.initial_carry(params, sizes[1:-1])
-            cotangents = carry, jnp.zeros((*sizes[:-1], layer.output_size), dtype)
-            xs = jnp.zeros(sizes, dtype)
-            return params, carry, pull(layer.apply, params, carry, xs, cotangents, {})
+            return {"params": params, "carry": layer.initial_carry(params, sizes[1:-1])}
 
-        leaves, _ = jax.tree_util.tree_flatten_with_path(jax.eval_shape(asked, jax.random.key(0)))
-        for path, leaf in leaves:
-            name = jax.tree_util.keystr(path)
-            assert leaf.dtype == dtype, f"{name} is {leaf.dtype} for params of {dtype.dtype}"
+        def answer(begun, dtype=dtype):
+            params, carry = begun["params"], begun["carry"]
+            cotangents = carry, jnp.zeros((*sizes[:-1], layer.output_size), dtype)
+            return pull(layer.apply, params, carry, jnp.zeros(sizes, dtype), cotangents, {})
+
+        begun = jax.eval_shape(begin, jax.random.key(0))
+        _of_dtype(dtype, begun)  # before JAX refuses what does not fit it
+        _of_dtype(dtype, jax.eval_shape(answer, begun))
+
+
+def _of_dtype(dtype: Any, tree: Any) -> None:
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        name = jax.tree_util.keystr(path)
+        assert leaf.dtype == dtype, f"{name} is {leaf.dtype} for params of {jnp.dtype(dtype)}"
 
 
 @law()

@@ -1,0 +1,145 @@
+"""What each option of a layer costs beside the layer without it: lengths, resets, dropout, less
+memory, 16-bit products, the plain scan; forward and backward pass, in one process, in turn.
+
+    python benchmarks/options.py                # some two minutes
+
+Exit status: 0 done, 2 bad input, 4 the machine is not quiet.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import jaxrnn
+from benchmarks import machine, quiet
+from benchmarks.report import table
+
+T, B, D, H = 35, 32, 256, 256
+DROPOUT = jaxrnn.Dropout(inputs=0.2, recurrent=0.2)
+ZONEOUT = jaxrnn.Dropout(zoneout=0.1)
+
+
+def variants(cell: Callable) -> dict[str, tuple[jaxrnn.Layer, dict[str, Any]]]:
+    """What is timed: a layer, and what its `apply` is given; the plain one first."""
+    rng, layer = np.random.default_rng(0), jaxrnn.unroll
+    lengths = jnp.asarray(rng.integers(1, T + 1, B), jnp.int32)
+    mask, resets = (jnp.asarray(rng.random((T, B)) < p) for p in (0.8, 0.05))
+    key = {"key": jax.random.key(0)}
+    return {
+        "nothing": (layer(cell(H)), {}),
+        "lengths": (layer(cell(H)), {"lengths": lengths}),
+        "resets": (layer(cell(H)), {"resets": resets}),
+        "mask and resets": (layer(cell(H)), {"mask": mask, "resets": resets}),
+        "lengths, held": (layer(cell(H), padding="held"), {"lengths": lengths}),
+        "inputs, recurrent": (layer(cell(H), dropout=DROPOUT), key),
+        "zoneout": (layer(cell(H), dropout=ZONEOUT), key),
+        'keep="carries"': (layer(cell(H), keep="carries"), {}),
+        'keep="chunks"': (layer(cell(H), keep="chunks"), {}),
+        'matmul_dtype="bfloat16"': (layer(cell(H, matmul_dtype="bfloat16")), {}),
+        'engine="scan"': (layer(cell(H), engine="scan"), {}),
+    }
+
+
+def step(layer: jaxrnn.Layer, how: dict[str, Any]) -> tuple[Callable[[], Any], int]:
+    """A compiled forward and backward pass, ready to be called; and its temporary bytes."""
+    key_params, key_xs, key_dys = jax.random.split(jax.random.key(1), 3)
+    params = layer.init(key_params, D)
+    xs, dys = jax.random.normal(key_xs, (T, B, D)), jax.random.normal(key_dys, (T, B, H))
+
+    def loss(params, xs, how):
+        return (layer.apply(params, None, xs, **how)[1] * dys).sum()
+
+    compiled = jax.jit(jax.grad(loss, (0, 1))).lower(params, xs, how).compile()
+    return lambda: jax.block_until_ready(compiled(params, xs, how)), _temporary(compiled)
+
+
+def _temporary(compiled: Any) -> int:
+    return compiled.memory_analysis().temp_size_in_bytes
+
+
+def measure(rounds: int) -> dict[str, dict[str, Any]]:
+    """Seconds of every call, of all variants of a cell in turn."""
+    results = {}
+    for name, cell in (("lstm", jaxrnn.lstm), ("gru", jaxrnn.gru)):
+        steps = {what: step(*variant) for what, variant in variants(cell).items()}
+        seconds = {what: [] for what in steps}
+        for round_ in range(rounds + 2):
+            for what, (call, _) in steps.items():
+                begin = time.perf_counter()
+                call()
+                if round_ >= 2:  # the first ones warm up
+                    seconds[what].append(time.perf_counter() - begin)
+        results[name] = {
+            what: {"seconds": seconds[what], "temporary_bytes": steps[what][1]} for what in steps
+        }
+    return results
+
+
+def markdown(document: dict[str, Any]) -> str:
+    about = document["machine"]
+    parts = [
+        "# What the options cost",
+        f"`{document['command']}`: forward and backward pass, T {T}, B {B}, {D} → {H}, float32; "
+        f"{about['cpu']}, {about['cores']} cores, {about['time']}, jax {jax.__version__}"
+        + (", **forced under load**" if document["forced"] else "")
+        + ". Milliseconds, the least and the median of all calls; × is the least over that of "
+        "nothing; memory is what XLA takes for temporaries.",
+    ]
+    for name, results in document["results"].items():
+        plain = min(results["nothing"]["seconds"])
+        rows = [
+            [
+                what,
+                f"{min(r['seconds']) * 1e3:.2f}",
+                f"{statistics.median(r['seconds']) * 1e3:.2f}",
+                f"{min(r['seconds']) / plain:.2f}",
+                f"{r['temporary_bytes'] / 1e6:.1f} MB",
+            ]
+            for what, r in results.items()
+        ]
+        parts += [f"## {name}", table(("with", "least", "median", "×", "memory"), rows)]
+    return "\n\n".join(parts) + "\n"
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser.add_argument("--rounds", type=int, default=60, help="calls of each")
+    parser.add_argument("--out", type=Path, default=machine.RESULTS / "options.json")
+    parser.add_argument("--force", action="store_true", help="measure even under load")
+    parser.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="for quiet")
+    chosen = parser.parse_args(argv)
+    if chosen.rounds < 1:
+        parser.error("`--rounds` must be positive.")
+    if not chosen.force:
+        quiet.demand(chosen.wait)
+    document = {
+        "command": shlex.join(["python", "benchmarks/options.py", *(argv or sys.argv[1:])]),
+        "machine": machine.describe(),
+        "forced": chosen.force,
+    }
+    document["results"] = measure(chosen.rounds)
+    machine.write_json(chosen.out, document)
+    machine.write_whole(chosen.out.with_suffix(".md"), markdown(document))
+    print(markdown(document))
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except quiet.NotQuiet as why:
+        print(f"options: refused: {why}. See --wait and --force.", file=sys.stderr)
+        sys.exit(4)
