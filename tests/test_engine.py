@@ -119,3 +119,53 @@ def test_recurrent_bias_is_yes_or_no():
     for cell in (jaxrnn.lstm, jaxrnn.gru, jaxrnn.vanilla):
         with pytest.raises(TypeError, match="`recurrent_bias` must be True or False, got 'yes'"):
             cell(4, recurrent_bias="yes")
+
+
+@pytest.mark.parametrize("cell", [jaxrnn.lstm(4), jaxrnn.gru(4), jaxrnn.vanilla(4)], ids=str)
+def test_without_lengths_there_is_no_choice_in_the_program(cell, getkey):
+    """Lengths, masks, resets and dropout that are not given leave nothing behind."""
+    bare = jaxrnn.unroll(cell)
+    dropping = jaxrnn.unroll(cell, dropout=jaxrnn.Dropout(inputs=0.5, recurrent=0.5))
+    params, xs = bare.init(getkey(), 3), jax.random.normal(getkey(), (5, 2, 3))
+
+    def program(layer, **how):
+        def loss(params, xs):
+            return layer.apply(params, None, xs, **how)[1].sum()
+
+        return str(jax.make_jaxpr(jax.grad(loss, (0, 1)))(params, xs))
+
+    plain, masked = program(bare), program(bare, lengths=jnp.array([2, 3]))
+    chosen = 0 if not isinstance(cell, jaxrnn.GRU) else 1  # where b_h joins b
+    assert plain.count("select_n") == chosen < masked.count("select_n")
+    assert program(dropping) == plain
+    assert "random_bits" in program(dropping, key=getkey())
+
+
+@pytest.mark.parametrize("engine", ["auto", "scan"])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_an_idle_rows_carry_is_never_computed_with(engine, reverse, getkey):
+    """A row of no length hands its carry on, NaN and all, and spoils no gradient."""
+    layer = jaxrnn.unroll(jaxrnn.lstm(4), reverse, engine=engine)
+    params, xs = layer.init(getkey(), 3), jax.random.normal(getkey(), (5, 3, 3))
+    carry, lengths = layer.initial_carry(params, (3,)), jnp.array([5, 0, 2])
+    spoilt = jax.tree.map(lambda a: a.at[1].set(jnp.nan), carry)
+
+    def loss(params, carry, xs):
+        (after, ys) = layer.apply(params, carry, xs, lengths=lengths)
+        return ys.sum() + after.c[::2].sum(), after
+
+    (_, after), got = jax.value_and_grad(loss, (0, 1, 2), has_aux=True)(params, spoilt, xs)
+    want = jax.grad(loss, (0, 1, 2), has_aux=True)(params, carry, xs)[0]
+    assert jnp.isnan(after.h[1]).all() and jnp.isfinite(after.h[::2]).all()
+    jaxrnn.testing.same(got, want, within=0)
+
+
+def test_forward_mode_is_told_what_to_do(getkey):
+    layer = jaxrnn.unroll(jaxrnn.gru(4))
+    params, xs = layer.init(getkey(), 3), jax.random.normal(getkey(), (5, 2, 3))
+    with pytest.raises(TypeError, match=r'forward-mode .* GRU\(.*: take `unroll\(cell, engine="sc'):
+        jax.jvp(lambda xs: layer.apply(params, None, xs)[1], (xs,), (xs,))
+    plain = jaxrnn.unroll(jaxrnn.gru(4), engine="scan")
+    slope = jax.jvp(lambda xs: plain.apply(params, None, xs)[1].sum(), (xs,), (xs,))[1]
+    gradient = jax.grad(lambda xs: layer.apply(params, None, xs)[1].sum())(xs)
+    np.testing.assert_allclose(slope, (gradient * xs).sum(), rtol=1e-12)

@@ -1,0 +1,61 @@
+"""What bands a campaign's first five seeds give, and whether its other seeds keep to them.
+
+    python experiments/bands.py runs/campaign
+
+A band is the range of ln(perplexity - 1) over the seeds 0 to 4, widened at both ends by half its
+width, and by 0.15 at least. Exit status 1 if a preset states another band by more than 2 %, or if a
+seed is outside the one that its preset states.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import sys
+from pathlib import Path
+
+import presets
+import report
+from claims import Band
+
+FIRST = range(5)
+LEAST = 0.15
+
+
+def main(folder: Path) -> int:
+    wrong = 0
+    for (name, corpus), seeds in report.read(folder).items():
+        for claim in presets.PRESETS[name].claims:
+            if isinstance(claim, Band) and claim.corpus == corpus != "time_machine":
+                wrong += not told(name, claim, seeds)
+    return 1 if wrong else 0
+
+
+def told(name: str, claim: Band, seeds: dict[int, list[float]]) -> bool:
+    """One line about one claim; whether it is the rule's, and every seed within it."""
+    whole = {seed: run for seed, run in sorted(seeds.items()) if len(run) >= claim.epoch}
+    seen = {seed: at(claim, run) for seed, run in whole.items()}
+    low, high = band([value for seed, value in seen.items() if seed in FIRST])
+    stated = all(abs(math.log(a / b)) < 0.02 for a, b in ((claim.low, low), (claim.high, high)))
+    kept = all(claim.low <= value <= claim.high for value in seen.values())
+    values = " ".join(f"{value:.4g}" for value in seen.values())
+    verdict = "" if stated and kept else "  <- " + ("a seed is outside" if stated else "not stated")
+    print(f"{name:18} {claim}: by the rule {low:.4g}…{high:.4g}; seeds {values}{verdict}")
+    return stated and kept
+
+
+def at(claim: Band, perplexities: list[float]) -> float:
+    return statistics.median(perplexities[claim.epoch - claim.median : claim.epoch])
+
+
+def band(values: list[float]) -> tuple[float, float]:
+    logs = [math.log(value - 1) for value in values]
+    spread = max((max(logs) - min(logs)) / 2, LEAST)
+    return 1 + math.exp(min(logs) - spread), 1 + math.exp(max(logs) + spread)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():
+        print("bands: python experiments/bands.py FOLDER, of a campaign's runs.", file=sys.stderr)
+        sys.exit(2)
+    sys.exit(main(Path(sys.argv[1])))
