@@ -42,10 +42,8 @@ def draw(source: Path) -> list[Path]:
     for name, figure in figures.items():
         if figure is None:
             continue
-        for suffix in ("svg", "png"):
-            path = source.with_name(f"{name}.{suffix}")
-            figure.savefig(path, dpi=150, bbox_inches="tight")
-            paths.append(path)
+        paths.append(source.with_name(f"{name}.svg"))
+        figure.savefig(paths[-1], bbox_inches="tight")
         plt.close(figure)
     return paths
 

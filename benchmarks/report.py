@@ -183,6 +183,28 @@ def _costs(costs: dict[str, Any]) -> list[str]:
     ]
 
 
+SHORT = ("lyrics-", "dense-lstm-256-", "dense-gru-256-", "dense-vanilla-256-")
+MARK = "<!-- speed -->"
+
+
+def short(document: dict[str, Any]) -> str:
+    """README's few rows."""
+    flops_per_second, m = peak(document), document["machine"]
+    rows = [
+        [name, milliseconds(r.ours), _ratio(r.of_bound), _ratio(r.torch), _ratio(r.peer)]
+        for name, entry in document["workloads"].items()
+        if name.startswith(SHORT) and (r := row(entry, flops_per_second))
+    ]
+    head = ("", "ms", "÷ products alone", "torch takes", "the fastest JAX peer takes")
+    return f"{m['cpu']}, {m['cores']} cores, {m['time'][:10]}:\n\n{table(head, rows)}"
+
+
+def write_readme(document: dict[str, Any]) -> None:
+    readme = machine.ROOT / "README.md"
+    before, _, after = readme.read_text(encoding="utf-8").split(MARK)
+    machine.write_whole(readme, MARK.join((before, f"\n{short(document)}\n", after)))
+
+
 def write_markdown(source: Path) -> Path:
     target = source.with_suffix(".md")
     machine.write_whole(target, markdown(json.loads(source.read_text(encoding="utf-8"))))
@@ -193,11 +215,14 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--json", type=Path, default=machine.RESULTS / "cpu.json")
     parser.add_argument("--no-plots", action="store_true")
+    parser.add_argument("--readme", action="store_true", help="also README's short table")
     chosen = parser.parse_args(argv)
     if not chosen.json.exists():
         print(f"report: {chosen.json} is not there: run benchmarks/cpu.py first.", file=sys.stderr)
         return 2
     print(write_markdown(chosen.json).read_text(encoding="utf-8"))
+    if chosen.readme:
+        write_readme(json.loads(chosen.json.read_text(encoding="utf-8")))
     if not chosen.no_plots:
         from benchmarks import plots
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import jax
@@ -33,14 +34,17 @@ def estimate_bytes(
     ===============  ====================  ====================  ===================
 
     A stack keeps the sum, and the outputs of every layer but the last; a bidirectional layer the
-    sum of both. Any layer and any cell is read off its own program; nothing is run. While it works,
-    the compiled program needs up to 3 G N H more for each layer (G gates: 4, 3, 1). `input_size`
-    (H where it is None) only counts where inputs are dropped.
+    sum of both. Dropout keeps its masks, whatever `keep` says. Any layer and any cell is read off
+    its own program; nothing is run. While it works, the compiled program needs up to 3 G N H more
+    for each layer (G gates: 4, 3, 1). `input_size` (H where it is None) only counts where inputs
+    are dropped.
     """
     T = _checks.positive("T", T)
-    sizes = (batch,) if isinstance(batch, int) else tuple(batch)
+    sizes = tuple(batch) if isinstance(batch, tuple | list) else (batch,)
     sizes = tuple(_checks.positive("batch", size) for size in sizes)
-    features = _checks.positive("input_size", input_size or layer.output_size)
+    features = _checks.positive(
+        "input_size", layer.output_size if input_size is None else input_size
+    )
     dtype = _checks.float_dtype(dtype)
     key = jax.eval_shape(lambda: jax.random.key(0))
     params = jax.eval_shape(lambda key: layer.init(key, features, dtype), key)
@@ -48,7 +52,8 @@ def estimate_bytes(
     xs = jax.ShapeDtypeStruct((T, *sizes, features), dtype)
 
     def forwards(params, carry, xs):
-        outputs, back = jax.vjp(layer.apply, params, carry, xs)
+        apply = partial(layer.apply, key=jax.random.key(0))
+        outputs, back = jax.vjp(apply, params, carry, xs)
         return jax.tree.leaves(outputs), jax.tree.leaves(back)
 
     jaxpr, shapes = jax.make_jaxpr(forwards, return_shape=True)(params, carry, xs)

@@ -56,7 +56,7 @@ class Divided(Cell, Protocol):
 
     ``step`` stays the equation; a law holds the two together. A cell whose `step` and `project`
     take a further ``kept`` (*batch, H), the factor of h as its products see it, can have recurrent
-    dropout. In order of use::
+    dropout. `advance` may be given any further batch axes, time too. In order of use::
 
         w, drives       = project(params, xs)          all of time; differentiated by JAX
         carry, y, saved = advance(w, carry, drive)     one instant, forwards

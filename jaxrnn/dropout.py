@@ -30,7 +30,9 @@ class Dropout:
     What is kept of the first three is scaled by 1 / (1 - rate), so that without a key, nothing is
     dropped and nothing scaled; zoneout without a key takes its expectation,
     rate ⊙ old + (1 - rate) ⊙ new. Both are deterministic. Masks do not change within a row, also
-    where `resets` begin another document.
+    where `resets` begin another document. Zoneout needs a cell whose y is the h of its carry. Under
+    `jax.shard_map` or `jax.vmap` over the batch, one key means the same masks on every part: fold
+    `jax.lax.axis_index` into it.
     """
 
     inputs: float = 0.0

@@ -43,11 +43,14 @@ class Unroll:
         engine.choose(self.cell, self.engine)
         if not isinstance(self.dropout, Dropout):
             raise TypeError(f"`dropout` must be a jaxrnn.Dropout, got {self.dropout!r}.")
-        if self.dropout.recurrent and "kept" not in signature(self.cell.step).parameters:
-            raise TypeError(
-                f"recurrent dropout needs a cell whose `step` takes `kept`, the factor of h as its "
-                f"products see it, and {self.cell}'s does not."
-            )
+        if self.dropout.recurrent:
+            divided = engine.choose(self.cell, self.engine).path == "divided"
+            for method in ("step", "project") if divided else ("step",):
+                if "kept" not in signature(getattr(self.cell, method)).parameters:
+                    raise TypeError(
+                        f"recurrent dropout needs a cell whose `{method}` takes `kept`, the factor "
+                        f"of h as its products see it, and {self.cell}'s does not."
+                    )
 
     __repr__ = brief
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 import warnings
@@ -60,7 +61,7 @@ class Guard:
             return
         complaint = RecompilationWarning(self._complaint())
         if not self._error:
-            warnings.warn(complaint, stacklevel=2)
+            warnings.warn(complaint, stacklevel=3)
             return
         del self.signatures[-1], self._structures[-1]  # so that the same call is refused again
         raise complaint
@@ -125,7 +126,17 @@ def _signature(fn: Callable[..., Any], args: tuple, kwargs: dict) -> tuple[dict[
 
 def _form(leaf: Any) -> Any:
     array = isinstance(leaf, Tracer | jax.Array | np.ndarray)
-    return jax.typeof(leaf) if array else repr(leaf)
+    return jax.typeof(leaf) if array else _Static(leaf)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Static:
+    """A value that is no array: compared as itself, printed as it prints."""
+
+    value: Any
+
+    def __str__(self) -> str:
+        return repr(self.value)
 
 
 def watch(fn: Callable[..., Any], limit: int = 8, *, error: bool = False) -> Guard:

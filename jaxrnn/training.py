@@ -73,7 +73,8 @@ def epoch(
 
     The carry is handed from minibatch to minibatch, detached. `restart` says where it begins
     anew from `start_carry`: at each ``"minibatch"``, each ``"epoch"``, or ``"never"``. From `key`,
-    where it is given, each minibatch's loss gets a ``key`` of its own, for dropout.
+    where it is given, each minibatch's loss gets a ``key`` of its own, for dropout: give each epoch
+    another.
     """
     _checks.one_of("restart", restart, RESTARTS)
 

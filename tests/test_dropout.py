@@ -48,7 +48,7 @@ def test_it_is_the_loop(cell, reverse, getkey):
 
 
 @pytest.mark.parametrize("dropout", KINDS.values(), ids=KINDS)
-@pytest.mark.parametrize("cell", [CELLS["lstm"], CELLS["gru"], CELLS["gru-before"]], ids=str)
+@pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
 def test_fast_is_plain(cell, dropout, getkey):
     """With gaps, and with less kept for the way back."""
     key, layer = getkey(), unroll(cell, dropout=dropout)
@@ -202,6 +202,22 @@ def test_what_is_refused():
     layer = unroll(Passing(), dropout=Dropout(weights=0.5))
     with pytest.raises(TypeError, match=r"Dropout\(weights=…\) works on `w_h`, which NoneType"):
         layer.apply(None, None, jnp.ones((2, 4)), key=jax.random.key(0))
+    layer = unroll(Passing(), dropout=Dropout(zoneout=0.1))
+    with pytest.raises(TypeError, match=r"zoneout needs a cell whose y is the `h` of its carry"):
+        layer.apply(None, None, jnp.ones((2, 4)))
     for bad in (0, np.zeros(3)):
         with pytest.raises(TypeError, match=r"`key` must be a key of jax\.random"):
             unroll(lstm(4), dropout=ALL).apply(params, None, jnp.ones((2, 3)), key=bad)
+
+
+def test_the_estimate_counts_masks():
+    """Zoneout's, which are as long as the sequence, whatever else is kept; a stack's too."""
+    T, B, H = 50, 8, 16
+    one = jaxrnn.estimate_bytes(unroll(gru(H), keep="carries"), T, B)
+    zoned = jaxrnn.estimate_bytes(
+        unroll(gru(H), keep="carries", dropout=Dropout(zoneout=0.1)), T, B
+    )
+    assert zoned >= one + 4 * T * B * H
+    deep = [unroll(gru(H))] * 2
+    plain, dropping = (jaxrnn.estimate_bytes(stack(deep, dropout=p), T, B) for p in (0.0, 0.5))
+    assert dropping >= plain + T * B * H

@@ -77,6 +77,27 @@ def test_the_cell_state_is_not_rounded():
     np.testing.assert_allclose(carry.c, 1 + 400 * 2.0**-12, rtol=1e-4)
 
 
+@pytest.mark.parametrize("engine", ["auto", "scan"])
+def test_tokens_are_still_one_hot(engine, getkey):
+    layer = unroll(gru(4, matmul_dtype="bfloat16"), engine=engine)
+    params = layer.init(getkey(), 5)
+    ids = jax.random.randint(getkey(), (6, 3), -1, 6)
+    one_hot = jax.nn.one_hot(ids, 5, dtype=params.w_x.dtype)
+    said = jax.value_and_grad(lambda p, xs: layer.apply(p, None, xs)[1].sum())
+    jaxrnn.testing.same(said(params, ids), said(params, one_hot), within=1e-2)
+    ys, want = (layer.apply(params, None, xs)[1] for xs in (ids, one_hot))
+    np.testing.assert_allclose(ys, want, atol=1e-5)
+
+
+def test_it_has_no_twin():
+    from jaxrnn import reference
+
+    with pytest.raises(TypeError, match=r"has no reference twin: its products"):
+        reference.twin(unroll(gru(4, matmul_dtype="bfloat16")))
+    with pytest.raises(TypeError, match=r"has no reference twin: .* its carry"):
+        reference.twin(unroll(gru(4), dropout=jaxrnn.Dropout(zoneout=0.1)))
+
+
 def test_the_field_is_canonical():
     assert lstm(4, matmul_dtype=jnp.bfloat16) == lstm(4, matmul_dtype="bfloat16")
     assert "matmul_dtype='float16'" in repr(gru(4, matmul_dtype=np.float16))

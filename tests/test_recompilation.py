@@ -174,7 +174,7 @@ def test_layers_go_in_as_they_are():
     for _ in range(2):
         fast(params, None, np.zeros((5, 2, 3)))
     assert str(guard.signatures[0]["xs"]) == "float64[5,2,3]"
-    assert guard.signatures[0]["carry"] == "None"
+    assert str(guard.signatures[0]["carry"]) == "None"
     assert "params.w_x" in guard.signatures[0]
 
     by_layer = watch(lambda layer, params, xs: layer.apply(params, None, xs)[1], limit=1)
@@ -211,3 +211,16 @@ def test_the_warning_is_shown_without_any_setting():
         fast(of(1, 1))
         fast(of(2, 1))
     assert [warning.category for warning in caught] == [RecompilationWarning]
+
+
+def test_static_values_that_print_alike_are_told_apart():
+    class Setting:
+        def __repr__(self):
+            return "Setting()"
+
+    guard = watch(lambda setting, x: x + 1, limit=2)
+    fast = jax.jit(guard, static_argnums=0)
+    for _ in range(2):
+        fast(Setting(), np.zeros(3))
+    with pytest.warns(RecompilationWarning, match=r"3 signatures"):
+        fast(Setting(), np.zeros(3))

@@ -124,7 +124,8 @@ def test_every_sequence_is_in_one_batch_of_its_bucket(lengths, size, count, seed
         assert not batch.mask[:, batch.index < 0].any()
         held = [lengths[i] for i in batch.index if i >= 0]
         assert all(boundaries[np.searchsorted(boundaries, n)] == T for n in held)
-    assert_all_equal(sequences.restore([batch.xs for batch in batches], batches), documents)
+    outputs = [batch.xs for batch in batches]
+    assert_all_equal(sequences.restore(outputs, batches, len(documents)), documents)
 
 
 def order_of(seed, **options):
@@ -154,10 +155,11 @@ def test_drop_last_leaves_out_what_fills_no_batch():
     kept = order_of(3, drop_last=True)
     assert len(kept) == 9 // 4 + 11 // 4 + 9 // 4
     assert all(i >= 0 for batch in kept for i in batch)
-    documents = ragged([3, 8, 8])
-    batches = list(sequences.bucketed(documents, 2, [3, 8], drop_last=True))
-    with pytest.raises(ValueError, match=r"sequence 0 is in none of the batches.*`drop_last`"):
-        sequences.restore([batch.xs for batch in batches], batches)
+    for lengths, boundaries, lost in (([3, 8, 8], [3, 8], 0), ([2, 2, 2], [2], 2)):
+        documents = ragged(lengths)
+        batches = list(sequences.bucketed(documents, 2, boundaries, drop_last=True))
+        with pytest.raises(ValueError, match=rf"sequence {lost} is in none .*`drop_last`"):
+            sequences.restore([batch.xs for batch in batches], batches, len(documents))
 
 
 def test_a_jitted_layer_compiles_once_a_boundary():
@@ -176,7 +178,7 @@ def test_a_jitted_layer_compiles_once_a_boundary():
     boundaries = sequences.buckets(lengths, 2)
     for epoch in range(2):
         batches = list(sequences.bucketed(documents, 5, boundaries, seed=[0, epoch]))
-        sequences.restore([apply(params, batch) for batch in batches], batches)
+        sequences.restore([apply(params, batch) for batch in batches], batches, len(documents))
         assert len(batches) > 10
     assert sorted(traces) == [(T, 5, I) for T in boundaries]
 

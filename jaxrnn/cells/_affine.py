@@ -24,7 +24,8 @@ def inputs(w_x: jax.Array, x: jax.Array, dtype: str | None = None) -> jax.Array:
     if not _checks.is_tokens(x):
         return dot(x, w_x, dtype)
     w_x, ids = jnp.asarray(w_x), _checks.wide(x)
-    return w_x.at[ids].get(mode="fill", fill_value=0, wrap_negative_indices=False)
+    picked = w_x.at[ids].get(mode="fill", fill_value=0, wrap_negative_indices=False)
+    return rounded(picked, dtype)
 
 
 def seen(h: jax.Array, kept: jax.Array | None) -> jax.Array:
@@ -44,19 +45,23 @@ def drives(w_x: jax.Array, xs: jax.Array, dtype: str | None = None) -> jax.Array
     """`inputs` for all of time at once, with adjoints in the order that XLA computes fast."""
     w_x = jnp.asarray(w_x)
     if _checks.is_tokens(xs):
-        return rows(w_x, _checks.wide(xs))
+        return rows(w_x, _checks.wide(xs), dtype)
     return product(jnp.asarray(xs), w_x, dtype)
 
 
-@jax.custom_vjp
-def rows(w: jax.Array, ids: jax.Array) -> jax.Array:
+def rounded(x: jax.Array, dtype: str | None) -> jax.Array:
+    return x if dtype is None else x.astype(dtype).astype(x.dtype)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2,))
+def rows(w: jax.Array, ids: jax.Array, dtype: str | None = None) -> jax.Array:
     """w[ids] for ids (...): zero where an id is not a row of w (V, N)."""
     known = (ids >= 0) & (ids < w.shape[0])
     picked = w.at[ids].get(mode="clip", wrap_negative_indices=False)
-    return jnp.where(known[..., None], picked, 0)
+    return rounded(jnp.where(known[..., None], picked, 0), dtype)
 
 
-def _rows_backwards(residuals, dy):
+def _rows_backwards(dtype, residuals, dy):
     w, ids = residuals
     wide = _checks.at_least_float32(w.dtype)  # or a frequent id's sum saturates
     flat = jnp.zeros(w.shape, wide).at[ids.reshape(-1)]
@@ -64,7 +69,7 @@ def _rows_backwards(residuals, dy):
     return flat.add(rows, mode="drop", wrap_negative_indices=False).astype(w.dtype), None
 
 
-rows.defvjp(lambda w, ids: (rows(w, ids), (w, ids)), _rows_backwards)
+rows.defvjp(lambda w, ids, dtype: (rows(w, ids, dtype), (w, ids)), _rows_backwards)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2,))

@@ -63,6 +63,7 @@ class LSTM:
 
     With `matmul_dtype` ``"bfloat16"`` (or ``"float16"``) the operands of every matrix product are
     rounded to it and summed in float32; params, carries, outputs and gradients keep their dtype.
+    The smallest gradients vanish in float16: scale the loss.
 
     Recurrent dropout hands `step` a factor `kept` (*batch, H) for h as W_h sees it.
     """

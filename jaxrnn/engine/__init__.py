@@ -15,7 +15,7 @@ from jaxrnn._axes import vary_alike
 from jaxrnn._types import Carry, Cell, Divided, When
 from jaxrnn.engine._chunks import in_chunks
 from jaxrnn.engine._plain import plain
-from jaxrnn.engine._run import lean, run
+from jaxrnn.engine._run import lean, project, run
 from jaxrnn.engine._when import busy, clean, hold, select, when
 
 __all__ = ["ENGINES", "KEEPS", "Choice", "choose", "hold", "walk", "when"]
@@ -72,13 +72,13 @@ def walk(
 
     def part(carry: Carry, timed: Any) -> tuple[Carry, jax.Array]:
         xs, when = timed
-        inputs = (params, xs) if kept is None else (params, xs, kept)
+        inputs = params, xs, kept
         if path == "scan":
             return plain(cell, reverse, inputs, carry, start, when, lean=keep == "carries")
         assert isinstance(cell, Divided)
         if keep == "carries":
             return lean(cell, reverse, inputs, carry, start, when)
-        w, drives = cell.project(*inputs)
+        w, drives = project(cell, *inputs)
         return run(cell, reverse, w, carry, drives, start, when)
 
     walk_all: Callable = part

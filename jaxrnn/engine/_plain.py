@@ -15,19 +15,20 @@ from jaxrnn.engine import _when
 def plain(
     cell: Cell,
     reverse: bool,
-    inputs: tuple[Any, ...],
+    inputs: tuple[Any, Any, Any],
     carry: Carry,
     start: Carry,
     when: When,
     *,
     lean: bool = False,
 ) -> tuple[Carry, jax.Array]:
-    """Walk `cell` over `inputs` (params, xs[, kept]); xs (T, *batch, I), or ids (T, *batch).
+    """Walk `cell` over `inputs` (params, xs, kept); xs (T, *batch, I), or ids (T, *batch).
     `lean` keeps the carries alone for the way back, and takes each step again there."""
-    params, xs, *kept = inputs
+    params, xs, kept = inputs
+    dropping = {} if kept is None else {"kept": kept}
 
     def instant(carry, x):
-        after, y = cell.step(params, carry, x, *kept)
+        after, y = cell.step(params, carry, x, **dropping)
         _checks.same_form(f"the carry that {cell}'s step returns", after, carry, "keep its form.")
         shape = (*_checks.batch_shape_of(x, time_axes=0), cell.output_size)
         if jnp.shape(y) != shape:

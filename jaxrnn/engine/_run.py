@@ -52,17 +52,17 @@ run.defvjp(_run_forwards, _run_backwards)
 def lean(
     cell: Divided, reverse: bool, inputs: Any, carry: Carry, start: Carry, when: When
 ) -> tuple[Carry, jax.Array]:
-    """`run` on what `project` makes of its `inputs` (params, xs[, kept]). Keeps the carries alone:
+    """`run` on what `project` makes of its `inputs` (params, xs, kept). Keeps the carries alone:
     on the way back the instants of a chunk are computed again side by side, with one product.
 
     Chunks, for what a loop computes is not what XLA finds it has already, and would keep.
     """
-    w, drives = cell.project(*inputs)
+    w, drives = project(cell, *inputs)
     return run(cell, reverse, w, carry, drives, start, when)
 
 
 def _lean_forwards(cell, reverse, inputs, carry, start, when):
-    w, drives = cell.project(*inputs)
+    w, drives = project(cell, *inputs)
 
     def instant(carry, drive):
         after, y, _ = cell.advance(w, carry, drive)
@@ -73,26 +73,38 @@ def _lean_forwards(cell, reverse, inputs, carry, start, when):
 
 
 def _lean_backwards(cell, reverse, residuals, cotangents):
-    (params, xs, *kept), before, start, when = residuals
+    (params, xs, kept), before, start, when = residuals
     dcarry, dys = cotangents
 
     def chunk(state, timed):
         (dparams, dstart, dcarry), (xs, before, dys, when) = state, timed
         at = (params,) if _checks.is_tokens(xs) else (params, xs)
-        (w, drives), pull = jax.vjp(lambda p, x=xs: cell.project(p, x, *kept), *at)
+        (w, drives), pull = jax.vjp(lambda p, x=xs: project(cell, p, x, kept), *at)
         _, _, saved = cell.advance(w, before, drives)
         dw, dcarry, ddrives, more = _adjoint(cell, reverse, w, saved, start, when, (dcarry, dys))
         (here, *dxs) = pull((_whole(dw, w), ddrives))
-        dparams, dstart = jax.tree.map(jnp.add, (dparams, dstart), (here, more))
+        dparams = jax.tree.map(lambda a, b: a + b.astype(a.dtype), dparams, here)
+        dstart = jax.tree.map(jnp.add, dstart, more)
         return (dparams, dstart, dcarry), dxs
 
-    state = (*jax.tree.map(jnp.zeros_like, (params, start)), dcarry)
+    state = (jax.tree.map(_sum_of, params), jax.tree.map(jnp.zeros_like, start), dcarry)
     timed = xs, before, dys, when
     (dparams, dstart, dcarry), dxs = in_chunks(chunk, not reverse, state, timed)
-    return (dparams, *(dxs or [None]), *(None for _ in kept)), dcarry, dstart, None
+    dparams = jax.tree.map(lambda d, a: d.astype(a.dtype), dparams, params)
+    return (dparams, *(dxs or [None]), None), dcarry, dstart, None
 
 
 lean.defvjp(_lean_forwards, _lean_backwards)
+
+
+def project(cell: Divided, params: Any, xs: jax.Array, kept: Any) -> tuple[Any, Any]:
+    """`cell.project`, which is asked for recurrent dropout only where there is any."""
+    return cell.project(params, xs, **({} if kept is None else {"kept": kept}))
+
+
+def _sum_of(a: jax.Array) -> jax.Array:
+    """Zero, in what many of `a`'s dtype can be added up in."""
+    return jnp.zeros_like(a, dtype=_checks.at_least_float32(a.dtype))
 
 
 def _walk(instant, reverse, carry, drives, start, when):
@@ -114,6 +126,6 @@ def _whole(dw: Any, w: Any) -> Any:
     """`dw` with zeros where a cotangent of None says that nothing flows."""
 
     def leaf(d, a):
-        return jnp.zeros_like(a) if d is None and a is not None else d
+        return jax.tree.map(jnp.zeros_like, a) if d is None else d
 
     return jax.tree.map(leaf, dw, w, is_leaf=lambda a: a is None)

@@ -92,6 +92,8 @@ def forwards(instant: Callable, start: Carry, reverse: bool) -> Callable:
             carry = select(fresh, start, carry)
         after, y, saved = instant(carry, drive)
         if zone is not None:
+            if y is not after.h:
+                raise TypeError("zoneout needs a cell whose y is the `h` of its carry, itself.")
             after = blend(zone, carry, after)
             y = after.h
         after, y = select(valid, (after, y), (carry, jnp.zeros_like(y)))

@@ -28,4 +28,10 @@ def twin(thing: Any) -> Any:
     name = type(thing).__name__
     if name not in _TWINS:
         raise TypeError(f"{name} has no reference twin; these have one: {', '.join(_TWINS)}.")
+    if getattr(thing, "matmul_dtype", None) or getattr(_dropout(thing), "zoneout", 0):
+        raise TypeError(f"{thing} has no reference twin: its products or its carry are changed.")
     return _TWINS[name](thing)
+
+
+def _dropout(thing: Any) -> Any:
+    return getattr(thing, "dropout", None)

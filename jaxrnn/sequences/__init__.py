@@ -1,7 +1,7 @@
 """Ragged sequences as batches of few shapes: padded, bucketed, packed. NumPy only.
 
 JAX compiles a program once for every shape it meets, so a T of its own for each batch means a
-compilation for each batch. Buckets leave a few T's; packing leaves one.
+compilation for each batch. Buckets leave a few T's; packing, with `rows` given, leaves one.
 
 >>> import numpy as np
 >>> from jaxrnn import sequences

@@ -117,9 +117,11 @@ def _plan(
     return plan if rng is None else [plan[i] for i in rng.permutation(len(plan))]
 
 
-def restore(outputs: Iterable[ArrayLike], batches: Iterable[Padded]) -> list[np.ndarray]:
+def restore(
+    outputs: Iterable[ArrayLike], batches: Iterable[Padded], count: int
+) -> list[np.ndarray]:
     """The outputs (T, B, ...) of each batch of `bucketed` -> arrays (T_i, ...) in the order of the
-    sequences, whatever the order of the batches.
+    `count` sequences, whatever the order of the batches.
 
     Raises ValueError where a sequence is in none of them, as `drop_last` leaves some out.
     """
@@ -128,10 +130,10 @@ def restore(outputs: Iterable[ArrayLike], batches: Iterable[Padded]) -> list[np.
         for i, y in zip(np.asarray(batch.index), unpad(ys, batch.mask), strict=True):
             if i >= 0:
                 found[int(i)] = y
-    missing = set(range(max(found, default=-1))) - found.keys()
+    missing = set(range(count)) - found.keys()
     if missing:
         raise ValueError(
             f"sequence {min(missing)} is in none of the batches: restore needs all of an epoch, "
             f"made without `drop_last`."
         )
-    return [found[i] for i in range(len(found))]
+    return [found[i] for i in range(count)]

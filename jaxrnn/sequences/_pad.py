@@ -14,7 +14,7 @@ class Padded(NamedTuple):
 
     Give a layer ``mask=batch.mask``: it is right on whichever side the padding lies. `lengths` is
     no field but derived from it, and refuses padding on the left, where ``lengths=`` would read
-    the padding and leave the sequence out. All four fields are arrays whose shapes follow from
+    the padding and leave the sequence out. All three fields are arrays whose shapes follow from
     (T, B) alone, so a `Padded` goes through `jax.jit` as it is.
     """
 
@@ -45,7 +45,8 @@ def pad(
 
     `side` is where the padding goes. `index` (B) says which sequence each column holds, -1 for
     an empty column; None: all of them in their order. So the labels of a batch of `bucketed` are
-    ``pad(labels, len(batch.xs), index=batch.index).xs``. Empty sequences are allowed.
+    ``pad(labels, len(batch.xs), index=batch.index).xs``. Empty ones are allowed, as
+    arrays of the others' dtype.
 
     Raises ValueError for no sequence, for sequences that differ in dtype or in the axes after
     time, for one longer than `steps`, another side, and an index out of range.
