@@ -1,0 +1,51 @@
+"""Mutants of the language model: its loss, the head's own adjoint, and generation."""
+
+from __future__ import annotations
+
+from ._mutant import Group, Mutant, tests
+
+FILE = "_language_model.py"
+
+LANGUAGE_MODEL = Group(
+    "Language model",
+    tests(
+        "test_language_model.py",
+        """test_loss_and_every_gradient_are_the_twins[gru]
+        test_generation_is_a_plain_loop[gru]
+        test_the_loss_is_the_mean_cross_entropy_of_the_logits_however_large
+        test_the_loss_of_a_target_that_is_no_token_is_nan
+        test_head_and_layer_do_not_share_their_randomness""",
+    )
+    + tests("test_engine.py", "test_no_tokens_have_no_loss")
+    + tests("test_holes.py", "test_the_loss_is_the_mean_over_what_is_valid"),
+    (
+        Mutant(
+            "loss-mean-over-all",
+            "the mean over valid positions divides by all of them",
+            FILE,
+            "count = jnp.maximum(valid.sum(), 1)",
+            "count = jnp.maximum(valid.size, 1)",
+        ),
+        Mutant(
+            "loss-of-padding",
+            "padding counts in the loss",
+            FILE,
+            "return jnp.where(valid, losses, 0).sum() / count, carry",
+            "return losses.sum() / count, carry",
+        ),
+        Mutant(
+            "head-gradient",
+            "the head's adjoint forgets to normalise",
+            FILE,
+            "(powers / total - hit",
+            "(powers - hit",
+        ),
+        Mutant(
+            "generation-prefix-one-more",
+            "generation reads an id past the prefix",
+            FILE,
+            "token = jnp.where(t < lengths, given, token)",
+            "token = jnp.where(t <= lengths, given, token)",
+        ),
+    ),
+)

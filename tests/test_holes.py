@@ -1,0 +1,214 @@
+"""What the laws leave open: how arrays begin, which keys are drawn apart, which products are
+rounded, and rows and cells that no law's random question comes by."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from _table import LAYERS
+
+from jaxrnn import (
+    Dropout,
+    bidirectional,
+    cross_entropy,
+    estimate_bytes,
+    gru,
+    language_model,
+    lstm,
+    stack,
+    unroll,
+    vanilla,
+)
+from jaxrnn.dropout import drop
+from jaxrnn.testing import draw, same
+from jaxrnn.testing._case import jit, numpy, pull
+from jaxrnn.testing._truth import by_reference
+
+I, H = 48, 64
+CELLS = {"lstm": (lstm, 4), "gru": (gru, 3), "tanh": (vanilla, 1)}
+every_cell = pytest.mark.parametrize(("cell", "gates"), CELLS.values(), ids=CELLS)
+
+
+def begin(cell, initializer, key, input_size=I):
+    return cell(H, initializer=initializer, recurrent_bias=True).init(key, input_size)
+
+
+# How arrays begin.
+
+
+@every_cell
+def test_glorot_orthogonal_gate_by_gate(cell, gates, getkey):
+    """Each gate's W_h is orthogonal, its W_x uniform within √(6 / (I + H)); biases are zero, but
+    one for the LSTM's second gate, f."""
+    params, bound = begin(cell, "glorot_orthogonal", getkey()), (6 / (I + H)) ** 0.5
+    for w_x, w_h in zip(*(np.split(w, gates, 1) for w in (params.w_x, params.w_h)), strict=True):
+        np.testing.assert_allclose(w_h @ w_h.T, np.eye(H), atol=1e-12)
+        assert 0.99 * bound < np.abs(w_x).max() <= bound
+        np.testing.assert_allclose(w_x.std(), bound / 3**0.5, rtol=0.05)
+    want = np.zeros((gates, H))
+    want[1:2] = 1 if cell is lstm else 0
+    np.testing.assert_array_equal(params.b, want.ravel())
+    assert not params.b_h.any()
+
+
+@every_cell
+def test_small_normal_is_small_and_normal(cell, gates, getkey):
+    params = begin(cell, "small_normal", getkey())
+    for w in (params.w_x, params.w_h):
+        np.testing.assert_allclose(w.std(), 0.01, rtol=0.05)
+        assert np.abs(w).max() > 0.03, "normal, not uniform"
+    assert not params.b.any() and not params.b_h.any()
+
+
+@every_cell
+def test_pytorch_uniform_is_within_the_root_of_the_hidden_size(cell, gates, getkey):
+    params, bound = begin(cell, "pytorch_uniform", getkey()), H**-0.5
+    for array in (params.w_x, params.w_h, params.b, params.b_h):
+        assert 0.9 * bound < array.max() < bound and -bound <= array.min() < -0.9 * bound
+        np.testing.assert_allclose(array.std(), bound / 3**0.5, rtol=0.15)
+
+
+@every_cell
+@pytest.mark.parametrize("initializer", ["glorot_orthogonal", "small_normal", "pytorch_uniform"])
+def test_no_gate_begins_as_another(cell, gates, initializer, getkey):
+    """With as many inputs as units, so that all blocks have one shape."""
+    params = begin(cell, initializer, getkey(), H)
+    blocks = np.split(params.w_x, gates, 1) + np.split(params.w_h, gates, 1)
+    assert len({float(block[0, 0]) for block in blocks}) == 2 * gates
+
+
+@pytest.mark.parametrize("layer", [stack([unroll(vanilla(H))] * 2), bidirectional(vanilla(H))])
+def test_no_layer_begins_as_another(layer, getkey):
+    """All of one shape: equal keys would draw equal numbers."""
+    one, other = layer.init(getkey(), H)
+    assert one.w_x[0, 0] != other.w_x[0, 0]
+
+
+# Which keys are drawn apart.
+
+
+def test_every_mask_is_its_own(getkey):
+    """Inputs, h, weights and a step's zone, all (H, H) and of one rate: no two alike."""
+    cell, dropout = vanilla(H), Dropout(*(0.5,) * 4)
+    params, xs = cell.init(getkey(), H), jnp.ones((1, H, H))
+    dropped, masked, kept, zone = dropout.draw(
+        getkey(), params, cell.initial_carry(params, (H,)), xs
+    )
+    masks = [np.asarray(mask != 0) for mask in (masked[0], kept, dropped.w_h, zone.h[0])]
+    alike = np.array([[np.mean(a == b) for a in masks] for b in masks])
+    assert (np.abs(alike - np.eye(4) - (1 - np.eye(4)) / 2) < 0.1).all(), alike
+
+
+def test_h_and_c_are_held_apart(getkey):
+    cell = lstm(H)
+    params = cell.init(getkey(), I)
+    carry, xs = cell.initial_carry(params, (I,)), jnp.ones((2, I, I))
+    zone = Dropout(zoneout=0.5).draw(getkey(), params, carry, xs)[3]
+    assert abs(np.mean(zone.h == zone.c) - 0.5) < 0.1
+
+
+class Drops:
+    """A layer that is its own mask: each number zero by half."""
+
+    output_size = H
+
+    def init(self, key, input_size, dtype=None):
+        return None
+
+    def initial_carry(self, params, batch_shape=()):
+        return None
+
+    def apply(self, params, carry, xs, *, key=None, **when):
+        return None, drop(key, 0.5, xs)
+
+
+def test_what_is_dropped_between_layers_is_drawn_apart_from_what_they_drop(getkey):
+    """Three masks of a half leave an eighth."""
+    layer, ones = stack([Drops(), Drops()], dropout=0.5), jnp.ones((20, 10, H))
+    _, ys = layer.apply((None, None), None, ones, key=getkey())
+    assert abs(np.mean(ys != 0) - 1 / 8) < 0.02
+
+
+# Rows, cells and products that no law comes by.
+
+
+@pytest.mark.parametrize("engine", ["auto", "scan"])
+@pytest.mark.parametrize("shape", ["one", "reversed", "bidirectional"])
+def test_a_document_can_begin_in_a_row_that_is_all_padding(shape, engine):
+    """The final carry is then the initial one: nobody sees the carry passed in."""
+    case = draw(LAYERS[f"lstm-{shape}"], 3, 0)
+    valid, fresh = case.valid.copy(), case.fresh.copy()
+    valid[:, :2], fresh[:, 0], fresh[2, 0], fresh[:, 1] = False, False, True, False
+    got = case.answer(mask=valid, resets=fresh)
+    same(got, by_reference(case, valid, fresh))
+    for leaf, given in zip(jax.tree.leaves(got.carry), jax.tree.leaves(case.carry), strict=True):
+        assert not leaf[0].any() and (leaf[1] == given[1]).all()
+
+
+def test_an_idle_rows_carry_may_be_anything():
+    """NaN in the carry of a row without a valid step reaches no gradient."""
+    case = draw(LAYERS["lstm-one"], 3, 0)
+    lengths = np.array([0, *[case.steps] * (case.batch - 1)], np.int32)
+    want = case.answer(lengths=lengths)
+    carry = jax.tree.map(lambda a: np.where(np.arange(len(a))[:, None] == 0, np.nan, a), case.carry)
+    got = case.but(carry=carry).answer(lengths=lengths)
+    same(got._replace(carry=None), want._replace(carry=None), within=0)
+    assert all(np.isnan(leaf[0]).all() for leaf in jax.tree.leaves(got.carry))
+
+
+def equations(jaxpr):
+    """All of a program, whatever it is nested in."""
+    for equation in jaxpr.eqns:
+        yield equation
+        for value in jax.tree.leaves(equation.params, is_leaf=lambda a: hasattr(a, "eqns")):
+            if hasattr(value, "eqns"):
+                yield from equations(getattr(value, "jaxpr", value))
+
+
+@pytest.mark.parametrize("keep", ["gates", "carries", "chunks"])
+@pytest.mark.parametrize("cell", [lstm, gru, partial(gru, reset="before"), vanilla])
+def test_every_product_is_of_16_bits(cell, keep):
+    """Of the walk and of its adjoint, and no other product than those."""
+    layer = unroll(cell(4, matmul_dtype="bfloat16"), keep=keep)
+    case = draw(layer, 3, 0)
+    program = jax.make_jaxpr(lambda *question: pull(layer.apply, *question, {}))(
+        *case.question()[:-1]
+    )
+    products = [e for e in equations(program.jaxpr) if e.primitive.name == "dot_general"]
+    assert len(products) >= 5  # forwards x W_x and h W_h; backwards dh, dW_h and dW_x at least
+    assert {var.aval.dtype for e in products for var in e.invars} == {jnp.dtype(jnp.bfloat16)}
+
+
+@pytest.mark.parametrize("cell, leaves", [(lstm(H), 2), (gru(H), 1)], ids=["lstm", "gru"])
+def test_the_plain_scan_keeps_what_is_asked_for(cell, leaves):
+    """The carries, or one a chunk: as the walk that it is the twin of."""
+    T, B = 100, 32
+    bytes_ = {
+        keep: estimate_bytes(unroll(cell, engine="scan", keep=keep), T, B)
+        for keep in ("gates", "carries", "chunks")
+    }
+    small = 4 * 8 * H
+    assert abs(bytes_["carries"] - 4 * leaves * T * B * H) <= small
+    assert abs(bytes_["chunks"] - 4 * leaves * T**0.5 * B * H) <= small
+    assert bytes_["gates"] > 2 * bytes_["carries"]
+
+
+def test_the_loss_is_the_mean_over_what_is_valid(getkey):
+    """Lengths and mask together; what is targeted elsewhere, no token even, is not read."""
+    T, B, V = 7, 6, 5
+    model = language_model(unroll(gru(4)), V)
+    params, tokens = model.init(getkey()), jax.random.randint(getkey(), (T, B), 0, V)
+    when = {"lengths": np.arange(B), "mask": np.arange(T * B).reshape(T, B) % 3 > 0}
+    valid = when["mask"] & (np.arange(T)[:, None] < when["lengths"])
+
+    def plain(params):
+        losses = cross_entropy(model.apply(params, None, tokens, **when)[1], tokens)
+        return losses[valid].mean()
+
+    def ours(params):
+        return model.loss(params, None, tokens, jnp.where(valid, tokens, -1), **when)[0]
+
+    got, want = (numpy(jit(jax.value_and_grad(loss))(params)) for loss in (ours, plain))
+    same(got, want)
