@@ -1,6 +1,7 @@
 """What training keeps: the formula, XLA's own account of it, and the dial."""
 
 import dataclasses
+from functools import cache
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +26,7 @@ def forms(layer, dtype=jnp.float32):
     return params, carry, xs, (carry, dys)
 
 
+@cache
 def by_xla(layer):
     """Bytes that the compiled forward and backward pass takes beyond its arguments and outputs."""
     step = jax.jit(lambda *question: pull(layer.apply, *question, {}))
@@ -68,10 +70,10 @@ def test_the_dial_saves(name):
 
 
 def test_one_carry_a_chunk_whatever_T(getkey):
-    """T = 1, a square, one more, a prime: the same as keeping all (the laws have T = 7)."""
+    """T = 1, a square, and one more: the same as keeping all (the laws have T = 7)."""
     layer = unroll(gru(3))
     params = layer.init(getkey(), 2)
-    for steps in (1, 4, 5, 13):
+    for steps in (1, 4, 5):
         xs = jax.random.normal(getkey(), (steps, 2, 2))
 
         def loss(params, xs, keep):

@@ -15,7 +15,7 @@ from jaxrnn.testing import Answer, draw, same
 from jaxrnn.testing._case import jit, pull
 
 DEVICES, B = 4, 8
-DAILY = ("lstm-one", "gru-before-reversed", "relu-recurrent-bias-stack", "gru-deep", "own-deep")
+DAILY = ("lstm-reversed", "gru-deep", "own-one")
 NAMES = [n if n in DAILY else pytest.param(n, marks=pytest.mark.slow) for n in LAYERS]
 
 # The batch axis of (params, carry, xs, (dcarry, dys), when), and of an answer; None has none.
