@@ -10,7 +10,6 @@ outside the one that it states, 2 if the first seeds are not all there.
 from __future__ import annotations
 
 import math
-import statistics
 import sys
 from pathlib import Path
 
@@ -34,7 +33,7 @@ def main(folder: Path) -> int:
 def told(name: str, claim: Band, seeds: dict[int, list[float]]) -> bool:
     """One line about one claim; whether it is the rule's, and every seed within it."""
     whole = {seed: run for seed, run in sorted(seeds.items()) if len(run) >= claim.epoch}
-    seen = {seed: at(claim, run) for seed, run in whole.items()}
+    seen = {seed: claim.seen(run) for seed, run in whole.items()}
     if not seen.keys() >= {*FIRST}:
         raise ValueError(f"{name} has no whole run of seeds 0 to 4 on {claim.corpus}.")
     low, high = band([value for seed, value in seen.items() if seed in FIRST])
@@ -49,10 +48,6 @@ def told(name: str, claim: Band, seeds: dict[int, list[float]]) -> bool:
 def near(a: float, b: float) -> bool:
     """The same, but for how a band is written down."""
     return abs(math.log((a - 1) / (b - 1))) < 0.1
-
-
-def at(claim: Band, perplexities: list[float]) -> float:
-    return statistics.median(perplexities[claim.epoch - claim.median : claim.epoch])
 
 
 def band(values: list[float]) -> tuple[float, float]:

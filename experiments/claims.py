@@ -48,11 +48,15 @@ class Band:
         of = f" (median of {self.median} epochs)" if self.median > 1 else ""
         return f"perplexity {self.low:g}…{self.high:g} @{self.epoch}{of} on {self.corpus}"
 
+    def seen(self, perplexities: list[float]) -> float:
+        """What is judged of a run that reached `epoch`."""
+        judged = perplexities[self.epoch - self.median : self.epoch]
+        return statistics.median(judged) if all(map(math.isfinite, judged)) else math.inf
+
     def judge(self, result: Result) -> Verdict | None:
         if result.corpus != self.corpus or len(result.perplexities) < self.epoch:
             return None
-        judged = result.perplexities[self.epoch - self.median : self.epoch]
-        seen = statistics.median(judged) if all(map(math.isfinite, judged)) else math.inf
+        seen = self.seen(result.perplexities)
         return Verdict(self.low <= seen <= self.high, f"expected {self}: {seen:.5g}")
 
 

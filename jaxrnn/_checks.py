@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -11,29 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxrnn._types import Cell, Layer
-
-
-def positive(name: str, value: Any) -> int:
-    """`value` as a positive int, or a sentence that quotes it."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, bool):
-        raise TypeError(f"`{name}` must be a positive integer, got {value!r}.")
-    if number <= 0:
-        raise ValueError(f"`{name}` must be positive, got {number}.")
-    return number
-
-
-def flag(name: str, value: Any) -> None:
-    if not isinstance(value, bool):
-        raise TypeError(f"`{name}` must be True or False, got {value!r}.")
-
-
-def one_of(name: str, value: Any, choices: Sequence[str]) -> None:
-    if value not in choices:
-        raise ValueError(f"`{name}` must be one of {', '.join(map(repr, choices))}, got {value!r}.")
+from jaxrnn._values import flag as flag
+from jaxrnn._values import one_of as one_of
+from jaxrnn._values import positive as positive
 
 
 def cell(who: str, value: Any) -> None:

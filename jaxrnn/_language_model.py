@@ -92,7 +92,8 @@ class LanguageModel:
     def apply(
         self, params: LanguageModelParams, carry: Carry | None, tokens: jax.Array, **when: Any
     ) -> tuple[Carry, jax.Array]:
-        """tokens (T, *batch) -> carry, logits (T, *batch, V); `when` as a layer takes it."""
+        """tokens (T, *batch) -> carry, logits (T, *batch, V); `when`, and a dropout's
+        `key`, as a layer takes them."""
         carry, ys = self._features(params, carry, tokens, **when)
         logits = ys @ params.head.w
         return carry, logits + jnp.broadcast_to(params.head.b, logits.shape)

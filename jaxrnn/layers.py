@@ -40,12 +40,11 @@ class Unroll:
         _checks.cell("unroll", self.cell)
         _checks.one_of("padding", self.padding, PADDINGS)
         _checks.one_of("keep", self.keep, engine.KEEPS)
-        engine.choose(self.cell, self.engine)
+        path = engine.choose(self.cell, self.engine).path
         if not isinstance(self.dropout, Dropout):
             raise TypeError(f"`dropout` must be a jaxrnn.Dropout, got {self.dropout!r}.")
         if self.dropout.recurrent:
-            divided = engine.choose(self.cell, self.engine).path == "divided"
-            for method in ("step", "project") if divided else ("step",):
+            for method in ("step", "project") if path == "divided" else ("step",):
                 if "kept" not in signature(getattr(self.cell, method)).parameters:
                     raise TypeError(
                         f"recurrent dropout needs a cell whose `{method}` takes `kept`, the factor "

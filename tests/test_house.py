@@ -16,7 +16,8 @@ HOUSE = ROOT / "jaxrnn"
 # Each room, and the other rooms that it may know.
 ROOMS = {
     "_types": set(),
-    "_checks": {"_types"},
+    "_values": set(),
+    "_checks": {"_types", "_values"},
     "_axes": set(),
     "_memory": {"_types", "_checks"},
     "cells": {"_types", "_checks"},
@@ -29,7 +30,7 @@ ROOMS = {
     "linen": {"_types", "_checks", "_faces"},
     "training": {"_types", "_checks"},
     "text": set(),
-    "sequences": set(),
+    "sequences": {"_values"},
     "recompilation": {"_checks"},
     "reference": set(),
     "testing": {"_types", "_checks", "layers", "engine", "reference", "cells", "_language_model"},

@@ -346,7 +346,7 @@ CASES = {
     "half steps": (lambda: sequences.pack(XS, wrong(4.5)), "`steps` positive integer, got 4.5"),
     "side": (
         lambda: sequences.pad(XS, side="both"),
-        "`side` must be 'right' or 'left', got 'both'",
+        "`side` must be one of 'right', 'left', got 'both'",
     ),
     "side to bucket": (lambda: sequences.bucketed(XS, 2, [5], side="top"), "`side` got 'top'"),
     "index": (lambda: sequences.pad(XS, index=[0, 2]), "`index` less than 2 sequences, got 2"),

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from jaxrnn import _values
+
 from . import _ragged
 from ._pad import Padded, pad, unpad
 
@@ -22,7 +24,7 @@ def buckets(lengths: ArrayLike, count: int) -> tuple[int, ...]:
     for no or negative lengths and a count below 1.
     """
     lengths = np.maximum(_ragged.integers("lengths", lengths, 0), 1)
-    count = _ragged.positive("count", count)
+    count = _values.positive("count", count)
     distinct, counts = np.unique(lengths, return_counts=True)
     shorter = np.concatenate([[0], np.cumsum(counts)])
     cells = np.concatenate([[0.0], np.full(len(distinct), np.inf)])
@@ -70,9 +72,9 @@ def bucketed(
     Raises at the call, not at the first batch: ValueError for what `pad` refuses, boundaries that
     do not increase, and a sequence longer than the last of them.
     """
-    size = _ragged.positive("batch_size", batch_size)
+    size = _values.positive("batch_size", batch_size)
     bounds = _increasing(boundaries)
-    _ragged.side_of(side)
+    _values.one_of("side", side, ("right", "left"))
     sequences = list(sequences)
     arrays = _ragged.arrays(sequences, range(len(sequences)))
     bucket_of = _bucket_of(arrays, bounds)

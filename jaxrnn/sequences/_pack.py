@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from jaxrnn import _values
+
 from . import _ragged
 
 
@@ -38,7 +40,7 @@ def pack(sequences: Iterable[ArrayLike], steps: int, rows: int | None = None) ->
     Raises ValueError for what `pad` refuses, for an empty document (it would leave no trace to
     unpack), for one longer than `steps`, and where `rows` are too few.
     """
-    steps = _ragged.positive("steps", steps)
+    steps = _values.positive("steps", steps)
     sequences = list(sequences)
     arrays = _ragged.arrays(sequences, range(len(sequences)))
     lengths = np.array([len(array) for array in arrays])
@@ -82,7 +84,7 @@ def _first_fit_decreasing(lengths: np.ndarray, steps: int) -> list[tuple[int, in
 def _rows(rows: int | None, needed: int, steps: int) -> int:
     if rows is None:
         return needed
-    rows = _ragged.positive("rows", rows)
+    rows = _values.positive("rows", rows)
     if needed > rows:
         raise ValueError(
             f"the documents fill {needed} rows of {steps} steps, but `rows` is {rows}: give more "

@@ -6,6 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from jaxrnn import _values
+
 from . import _ragged
 
 
@@ -51,7 +53,7 @@ def pad(
     Raises ValueError for no sequence, for sequences that differ in dtype or in the axes after
     time, for one longer than `steps`, another side, and an index out of range.
     """
-    _ragged.side_of(side)
+    _values.one_of("side", side, ("right", "left"))
     sequences = list(sequences)
     columns = _columns(index, len(sequences))
     filled = columns >= 0
@@ -81,7 +83,7 @@ def _steps(steps: int | None, lengths: np.ndarray, columns: np.ndarray) -> int:
     number, length = _ragged.longest(lengths, columns)
     if steps is None:
         return length
-    steps = _ragged.positive("steps", steps)
+    steps = _values.positive("steps", steps)
     if length > steps:
         raise ValueError(
             f"sequence {number} is {length} steps long, but `steps` is {steps}: cut it, or give "

@@ -1,6 +1,5 @@
 """What was given, as arrays and integers, or one sentence that quotes what is refused."""
 
-import operator
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -54,19 +53,6 @@ def longest(lengths: np.ndarray, index: np.ndarray) -> tuple[int, int]:
     return int(index[at]), int(lengths[at])
 
 
-def positive(name: str, value: Any) -> int:
-    """`value` as a positive int, or a sentence that quotes it."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, bool):
-        raise TypeError(f"`{name}` must be a positive integer, got {value!r}.")
-    if number <= 0:
-        raise ValueError(f"`{name}` must be positive, got {number}.")
-    return number
-
-
 def integers(name: str, values: ArrayLike, least: int) -> np.ndarray:
     """`values` (N,) as integers of at least `least`, at least one of them."""
     array = np.asarray(values)
@@ -75,9 +61,3 @@ def integers(name: str, values: ArrayLike, least: int) -> np.ndarray:
     if array.min() < least:
         raise ValueError(f"`{name}` must be at least {least}, got {array.min()}.")
     return array.astype(np.int64)
-
-
-def side_of(side: str) -> str:
-    if side not in ("right", "left"):
-        raise ValueError(f"`side` must be 'right' or 'left', got {side!r}.")
-    return side
