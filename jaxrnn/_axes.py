@@ -25,10 +25,7 @@ def vary_alike(tree: Any) -> Any:
 
 
 def _axes_of(a: Any) -> frozenset[str]:
-    aval = jax.typeof(a)
-    if hasattr(aval, "mat"):
-        return frozenset(aval.mat.varying)
-    return frozenset(getattr(aval, "vma", ()))  # JAX before 0.10
+    return frozenset(jax.typeof(a).mat.varying)
 
 
 def automatic(function: Callable, like: jax.Array, out: Callable) -> Callable:

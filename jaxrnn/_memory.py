@@ -26,9 +26,9 @@ def estimate_bytes(
     For one `unroll` of hidden size H over N = T · batch instants, in numbers of `dtype`:
 
     ===============  ====================  ====================  ===================
-    keep             LSTM                  GRU after / before    vanilla
+    keep             LSTM                  GRU                   vanilla
     ===============  ====================  ====================  ===================
-    ``"gates"``      7 N H                 5 N H / 4 N H         2 N H
+    ``"gates"``      7 N H                 6 N H                 2 N H
     ``"carries"``    2 N H                 N H                   N H
     ``"chunks"``     2 N H / √T            N H / √T              N H / √T
     ===============  ====================  ====================  ===================

@@ -61,8 +61,14 @@ class Divided(Cell, Protocol):
         w, drives       = project(params, xs)          all of time; differentiated by JAX
         carry, y, saved = advance(w, carry, drive)     one instant, forwards
         w', locals      = linearize(w, saved)          all of time: local derivatives in bulk
-        dcarry, ddrive  = retreat(w', local, dcarry, dy)   one instant, backwards
-        dw              = collect(saved, locals, ddrives)  all of time: one product a matrix
+        dcarry, delta   = retreat(w', local, dcarry, dy)   one instant, backwards
+        dw, ddrives     = collect(saved, locals, deltas)   all of time: one product a matrix
+
+    With ``overwrites = True`` the array of `saved` (y before it) that is of the drive's form takes
+    the drive's place, and that of `deltas` which is of the form of the first of `locals`, its: half
+    the memory. XLA can do so where what is read feeds a product or a division before it is written;
+    where it feeds plain arithmetic alone, that is done twice, and the whole array copied at each
+    step. `tests/test_memory.py` shows how to see which.
     """
 
     def project(self, params: Params, xs: Array, /) -> tuple[Any, Any]: ...
@@ -73,7 +79,7 @@ class Divided(Cell, Protocol):
 
     def retreat(self, w: Any, local: Any, dcarry: Carry, dy: Array) -> tuple[Carry, Any]: ...
 
-    def collect(self, saved: Any, locals_: Any, ddrives: Any) -> Any: ...
+    def collect(self, saved: Any, locals_: Any, deltas: Any) -> tuple[Any, Any]: ...
 
 
 @runtime_checkable

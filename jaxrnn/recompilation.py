@@ -151,7 +151,8 @@ def watch(fn: Callable[..., Any], limit: int = 8, *, error: bool = False) -> Gua
     structure of the arguments, values of the static ones. The guard keeps each, and at the first
     beyond `limit` there is one `RecompilationWarning`, which names the leaves that varied; with
     `error` each one beyond is raised instead, before it is compiled. A call that finds its program
-    in the cache costs nothing and is never counted, nor is a plain call without `jax.jit`.
+    in the cache costs nothing and is never counted, nor is a plain call. Whatever else traces `fn`
+    (`jax.eval_shape`, `jax.make_jaxpr`, a `lax.scan` around it) counts as `jax.jit` does.
 
     It sees what `fn` itself is given: put it directly under `jax.jit`, for inside `jax.vmap` the
     mapped axis is out of sight. Raises TypeError for what is not callable, and for a function that

@@ -36,29 +36,15 @@ class GRUCarry(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """What one instant leaves for its adjoint: h before it, and as the products saw it where that
-    differs; the gates r and z (2H), the candidate n (H) and, for reset after, h W_hn + b_hn (H)."""
+    """What one instant leaves for its adjoint. Reset after: its slopes, of h' by h W_h + b_h (3H)
+    and by the drive of n (H). Reset before: of r ⊙ h by r and of h' by z and n, before activation
+    (3H); r. Both: z; h before it, as the products saw it."""
 
-    h: jax.Array
-    dropped: jax.Array | None
-    rz: jax.Array
-    n: jax.Array
-    past_n: jax.Array | None
-
-    @property
-    def seen(self) -> jax.Array:
-        return self.h if self.dropped is None else self.dropped
-
-
-class Local(NamedTuple):
-    """Slopes of an instant: ∂h'/∂ the three gates before activation (r: ∂(r ⊙ h)/∂r for reset
-    before), the reset and update gates themselves."""
-
-    r_slope: jax.Array
-    z_slope: jax.Array
-    n_slope: jax.Array
-    r: jax.Array
+    slopes: jax.Array
+    n_slope: jax.Array | None
+    r: jax.Array | None
     z: jax.Array
+    h: jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,6 +135,10 @@ class GRU:
         outside = b + jnp.where(jnp.arange(GATES * H) < 2 * H, params.b_h, 0)
         return (params.w_h, outside, params.b_h[2 * H :], kept), drives
 
+    @property
+    def overwrites(self) -> bool:
+        return self.matmul_dtype is None
+
     def advance(self, w, carry, drive):
         (w_h, b, b_n, kept), h, H = w, carry.h, self.hidden_size
         past, dot = _affine.seen(h, kept), partial(_affine.dot, dtype=self.matmul_dtype)
@@ -156,47 +146,53 @@ class GRU:
         drive_rz, drive_n = drive[..., : 2 * H], drive[..., 2 * H :]
         if self.reset == "after":
             a = dot(past, w_h)
-            rz = apart(sigmoid(drive_rz + a[..., : 2 * H]))
+            r, z = jnp.split(apart(sigmoid(drive_rz + a[..., : 2 * H])), 2, axis=-1)
             past_n = _affine.plus(a[..., 2 * H :], b_n)
-            n = tanh(drive_n + rz[..., :H] * past_n)
+            n = apart(tanh(drive_n + r * past_n))
         else:
             w_rz, w_n = w_h
-            rz, past_n = apart(sigmoid(drive_rz + dot(past, w_rz))), None
-            n = tanh(drive_n + dot(rz[..., :H] * past, w_n))
-        y = n + rz[..., H:] * (h - n)
-        return GRUCarry(y), y, Saved(h, None if kept is None else past, rz, n, past_n)
+            r, z = jnp.split(apart(sigmoid(drive_rz + dot(past, w_rz))), 2, axis=-1)
+            n = apart(tanh(drive_n + dot(r * past, w_n)))
+        y = n + z * (h - n)
+        r_slope, z_slope, n_slope = r * (1 - r), (h - n) * z * (1 - z), (1 - z) * (1 - n * n)
+        if self.reset == "after":
+            slopes = [r_slope * n_slope * past_n, z_slope, n_slope * r]
+            saved = Saved(jnp.concatenate(slopes, axis=-1), n_slope, None, z, past)
+        else:
+            slopes = [r_slope * past, z_slope, n_slope]
+            saved = Saved(jnp.concatenate(slopes, axis=-1), None, r, z, past)
+        return GRUCarry(y), y, saved
 
     def linearize(self, w, saved):
-        n, (r, z) = saved.n, jnp.split(saved.rz, 2, axis=-1)
-        z_slope, n_slope = (saved.h - n) * z * (1 - z), (1 - z) * (1 - n * n)
-        inner = saved.seen if self.reset == "before" else n_slope * saved.past_n
-        local = Local(r * (1 - r) * inner, z_slope, n_slope, r, z)
-        return (jax.tree.map(jnp.transpose, w[0]), w[-1]), local
+        return (jax.tree.map(jnp.transpose, w[0]), w[-1]), saved
 
     def retreat(self, w, local, dcarry, dy):
+        """The deltas: of what W_h gives (3H), or of r and z alone (2H); and of n's drive."""
         (w_h_t, kept), dh = w, dcarry.h + dy
         dot = partial(_affine.dot, dtype=self.matmul_dtype)
-        dz, dn = dh * local.z_slope, dh * local.n_slope
         if self.reset == "after":
-            dr = dh * local.r_slope
-            past = dot(jnp.concatenate([dr, dz, dn * local.r], axis=-1), w_h_t)
+            da = apart(local.slopes * apart(jnp.concatenate([dh, dh, dh], axis=-1)))
+            dn, past = dh * local.n_slope, dot(da, w_h_t)
         else:
             w_rz_t, w_n_t = w_h_t
+            r_slope, z_slope, n_slope = _thirds(local.slopes)
+            dn = dh * n_slope
             du = dot(dn, w_n_t)  # of u = r ⊙ h
-            dr = du * local.r_slope
-            past = du * local.r + dot(jnp.concatenate([dr, dz], axis=-1), w_rz_t)
-        dh = dh * local.z + _affine.seen(past, kept)
-        return GRUCarry(dh), jnp.concatenate([dr, dz, dn], axis=-1)
+            da = jnp.concatenate([du * r_slope, dh * z_slope], axis=-1)
+            past = du * local.r + dot(da, w_rz_t)
+        return GRUCarry(dh * local.z + _affine.seen(past, kept)), (da, dn)
 
-    def collect(self, saved, locals_, ddrives):
-        H, outer = self.hidden_size, partial(_affine.outer, dtype=self.matmul_dtype)
-        drz, dn, db = ddrives[..., : 2 * H], ddrives[..., 2 * H :], _affine.total(ddrives)
+    def collect(self, saved, locals_, deltas):
+        (da, dn), outer = deltas, partial(_affine.outer, dtype=self.matmul_dtype)
+        drives = jnp.concatenate([da[..., : 2 * self.hidden_size], dn], axis=-1)
+        db, db_n = _affine.total(drives), None
         if self.reset == "before":
-            dw_rz, dw_n = outer(saved.seen, drz), outer(locals_.r * saved.seen, dn)
-            return (dw_rz, dw_n), db, None, None
-        dpast = dn * locals_.r
-        dw_h = outer(saved.seen, jnp.concatenate([drz, dpast], axis=-1))
-        return dw_h, db, _affine.total(dpast) if self.recurrent_bias else None, None
+            dw_h = outer(saved.h, da), outer(saved.r * saved.h, dn)
+        else:
+            dw_h = outer(saved.h, da)
+            if self.recurrent_bias:
+                db_n = _affine.total(da[..., 2 * self.hidden_size :])
+        return (dw_h, db, db_n, None), drives
 
 
 def _thirds(x: jax.Array) -> list[jax.Array]:

@@ -35,14 +35,14 @@ class LSTMCarry(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """What one instant leaves for its adjoint: h before it, as W_h saw it, and its slopes: of c' by
-    the gates i, f, g and of h' by the gate o, before activation (4H); of h' by c' (H); of c' by c,
-    which is the gate f itself (H)."""
+    """What one instant leaves for its adjoint: its slopes, of c' by the gates i, f, g and of h' by
+    the gate o, before activation (4H); of h' by c' (H); of c' by c, which is the gate f itself (H);
+    h before it, as W_h saw it."""
 
-    h: jax.Array
     slopes: jax.Array
     h_by_c: jax.Array
     f: jax.Array
+    h: jax.Array
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,6 +124,10 @@ class LSTM:
         b = params.b if params.b_h is None else params.b + params.b_h
         return (params.w_h, b, kept), _affine.drives(params.w_x, xs, self.matmul_dtype)
 
+    @property
+    def overwrites(self) -> bool:
+        return self.matmul_dtype is None
+
     def advance(self, w, carry, drive):
         w_h, b, kept = w
         h, c = _affine.seen(carry.h, kept), carry.c
@@ -132,7 +136,7 @@ class LSTM:
         c_next = apart(f * c + i * g)
         tanh_c = tanh(c_next)
         slopes = [g * i * (1 - i), c * f * (1 - f), i * (1 - g * g), tanh_c * o * (1 - o)]
-        saved = Saved(h, jnp.concatenate(slopes, axis=-1), o * (1 - tanh_c * tanh_c), f)
+        saved = Saved(jnp.concatenate(slopes, axis=-1), o * (1 - tanh_c * tanh_c), f, h)
         y = o * tanh_c
         return LSTMCarry(h=y, c=c_next), y, saved
 
@@ -156,7 +160,7 @@ class LSTM:
 
     def collect(self, saved, locals_, ddrives):
         dw_h = _affine.outer(saved.h, ddrives, self.matmul_dtype)
-        return dw_h, _affine.total(ddrives), None
+        return (dw_h, _affine.total(ddrives), None), ddrives
 
 
 lstm = LSTM

@@ -108,6 +108,10 @@ class Vanilla:
         b = params.b if params.b_h is None else params.b + params.b_h
         return (params.w_h, b, kept), _affine.drives(params.w_x, xs, self.matmul_dtype)
 
+    @property
+    def overwrites(self) -> bool:
+        return self.matmul_dtype is None and self.activation == "tanh"
+
     def advance(self, w, carry, drive):
         (w_h, b, kept), activate = w, tanh if self.activation == "tanh" else jax.nn.relu
         h = _affine.seen(carry.h, kept)
@@ -124,7 +128,7 @@ class Vanilla:
 
     def collect(self, saved, slopes, ddrives):
         dw_h = _affine.outer(saved.h, ddrives, self.matmul_dtype)
-        return dw_h, _affine.total(ddrives), None
+        return (dw_h, _affine.total(ddrives), None), ddrives
 
 
 vanilla = Vanilla

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from jaxrnn import _checks
 from jaxrnn._types import Carry, Divided, When
-from jaxrnn.engine import _when
+from jaxrnn.engine import _overwrite, _when
 from jaxrnn.engine._chunks import in_chunks
 
 
@@ -30,13 +30,13 @@ def run(
         carry, y, _ = cell.advance(w, carry, drive)
         return carry, y, None
 
-    carry, (ys, _) = _walk(instant, reverse, carry, drives, start, when)
+    carry, (ys, _) = _walk(cell, instant, reverse, carry, drives, start, when)
     return carry, ys
 
 
 def _run_forwards(cell, reverse, w, carry, drives, start, when):
     advance = partial(cell.advance, w)
-    carry, (ys, saved) = _walk(advance, reverse, carry, drives, start, when)
+    carry, (ys, saved) = _walk(cell, advance, reverse, carry, drives, start, when)
     return (carry, ys), (w, saved, start, when)
 
 
@@ -68,7 +68,7 @@ def _lean_forwards(cell, reverse, inputs, carry, start, when):
         after, y, _ = cell.advance(w, carry, drive)
         return after, y, carry
 
-    carry, (ys, before) = _walk(instant, reverse, carry, drives, start, when)
+    carry, (ys, before) = _walk(cell, instant, reverse, carry, drives, start, when)
     return (carry, ys), (inputs, before, start, when)
 
 
@@ -107,9 +107,10 @@ def _sum_of(a: jax.Array) -> jax.Array:
     return jnp.zeros_like(a, dtype=_checks.at_least_float32(a.dtype))
 
 
-def _walk(instant, reverse, carry, drives, start, when):
+def _walk(cell, instant, reverse, carry, drives, start, when):
     body = _when.forwards(instant, start, reverse)
-    return jax.lax.scan(body, carry, (drives, when), reverse=reverse)
+    over = {"reverse": reverse, "overwrite": _overwrites(cell)}
+    return _overwrite.scan(body, carry, drives, when, **over)
 
 
 def _adjoint(cell, reverse, w, saved, start, when, cotangents):
@@ -118,8 +119,14 @@ def _adjoint(cell, reverse, w, saved, start, when, cotangents):
     w_t, locals_ = cell.linearize(w, saved)
     body = _when.backwards(partial(cell.retreat, w_t), reverse)
     state = dcarry, jax.tree.map(jnp.zeros_like, start)
-    (dcarry, dstart), ddrives = jax.lax.scan(body, state, (locals_, dys, when), reverse=not reverse)
-    return cell.collect(saved, locals_, ddrives), dcarry, ddrives, dstart
+    over = {"reverse": not reverse, "overwrite": _overwrites(cell)}
+    (dcarry, dstart), deltas = _overwrite.scan(body, state, locals_, (dys, when), **over)
+    dw, ddrives = cell.collect(saved, locals_, deltas)
+    return dw, dcarry, ddrives, dstart
+
+
+def _overwrites(cell: Divided) -> bool:
+    return getattr(cell, "overwrites", False)
 
 
 def _whole(dw: Any, w: Any) -> Any:

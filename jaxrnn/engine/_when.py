@@ -105,13 +105,13 @@ def forwards(instant: Callable, start: Carry, reverse: bool) -> Callable:
 
 
 def backwards(instant: Callable, reverse: bool) -> Callable:
-    """The adjoint of `forwards`: a body over ``(local, dy, when)``; carries (dcarry, dstart).
+    """The adjoint of `forwards`: a body over ``(local, (dy, when))``; carries (dcarry, dstart).
 
-    ``instant(local, dcarry, dy) -> (dcarry, ddrive)``; dstart gathers what restarts absorb.
+    ``instant(local, dcarry, dy) -> (dcarry, delta)``; dstart gathers what restarts absorb.
     """
 
-    def body(state: tuple[Carry, Carry], inputs: tuple[Any, jax.Array, When]):
-        (dcarry, dstart), (local, dy, (valid, fresh, zone)) = state, inputs
+    def body(state: tuple[Carry, Carry], inputs: tuple[Any, tuple[jax.Array, When]]):
+        (dcarry, dstart), (local, (dy, (valid, fresh, zone))) = state, inputs
         if fresh is not None and reverse:
             dcarry, dstart = _absorb(fresh, dcarry, dstart)
         past, (dcarry, dy) = [], (dcarry, dy)  # what goes past this instant, and what through it
@@ -123,12 +123,12 @@ def backwards(instant: Callable, reverse: bool) -> Callable:
             whole, nothing = dcarry._replace(h=dcarry.h + dy), jax.tree.map(jnp.zeros_like, dcarry)
             past.append(blend(zone, whole, nothing))
             dcarry, dy = blend(zone, nothing, whole), jnp.zeros_like(dy)
-        dcarry, ddrive = instant(local, dcarry, dy)
+        dcarry, delta = instant(local, dcarry, dy)
         for held in past:
             dcarry = jax.tree.map(jnp.add, dcarry, held)
         if fresh is not None and not reverse:
             dcarry, dstart = _absorb(fresh, dcarry, dstart)
-        return (dcarry, dstart), ddrive
+        return (dcarry, dstart), delta
 
     return body
 

@@ -17,7 +17,7 @@ RUN = Group(
             "adjoint-of-one-direction",
             "backwards every walk counts as a forward one",
             RUN_PY,
-            "(locals_, dys, when), reverse=not reverse)",
+            'over = {"reverse": not reverse,',
             "(locals_, dys, when), reverse=True)",
         ),
         Mutant(
@@ -31,15 +31,15 @@ RUN = Group(
             "cotangents-shifted",
             "output t gets the cotangent of t - 1",
             RUN_PY,
-            "(locals_, dys, when), reverse=not reverse)",
-            "(locals_, jnp.roll(dys, 1, 0), when), reverse=not reverse)",
+            "locals_, (dys, when), **over)",
+            "locals_, (jnp.roll(dys, 1, 0), when), **over)",
         ),
         Mutant(
             "start-cut",
             "what restarts absorb does not reach a learnt start",
             RUN_PY,
-            "ddrives), dcarry, ddrives, dstart",
-            "ddrives), dcarry, ddrives, jax.tree.map(jnp.zeros_like, dstart)",
+            "return dw, dcarry, ddrives, dstart",
+            "return dw, dcarry, ddrives, jax.tree.map(jnp.zeros_like, dstart)",
         ),
         Mutant(
             "residuals-stopped",

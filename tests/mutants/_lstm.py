@@ -86,8 +86,8 @@ LSTM = Group(
             "lstm-mask-forgotten-in-collect",
             "residual: h before recurrent dropout's mask",
             FILE,
-            "saved = Saved(h, ",
-            "saved = Saved(carry.h, ",
+            "(1 - tanh_c * tanh_c), f, h)",
+            "(1 - tanh_c * tanh_c), f, carry.h)",
         ),
         Mutant(
             "lstm-collect-in-full",

@@ -1,0 +1,42 @@
+"""A scan of which an output takes the place of an input that it has read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+
+def scan(
+    body: Callable, carry: Any, spent: Any, timed: Any, *, reverse: bool, overwrite: bool
+) -> tuple[Any, Any]:
+    """``jax.lax.scan(body, carry, (spent, timed), reverse=reverse)``. With `overwrite`, the first
+    output of the shape and dtype of the first leaf of `spent` is written over it, instant by
+    instant, where there would else be room for both, and zeros written first."""
+
+    def first(carry, inputs):
+        return body(carry, jax.tree.map(lambda a: a[0], inputs))[1]
+
+    (old, *rest), spent_tree = jax.tree.flatten(spent)
+    place = None
+    if overwrite and len(old):
+        outs, out_tree = jax.tree.flatten(jax.eval_shape(first, carry, (spent, timed)))
+        alike = [(out.shape, out.dtype) == (old.shape[1:], old.dtype) for out in outs]
+        place = alike.index(True) if True in alike else None
+    if place is None:
+        return jax.lax.scan(body, carry, (spent, timed), reverse=reverse)
+
+    def step(state, inputs):
+        (carry, buffer), (t, rest, timed) = state, inputs
+        at = {"axis": 0, "allow_negative_indices": False}
+        read = jax.lax.dynamic_index_in_dim(buffer, t, keepdims=False, **at)
+        carry, outs = body(carry, (jax.tree.unflatten(spent_tree, [read, *rest]), timed))
+        outs = jax.tree.leaves(outs)
+        buffer = jax.lax.dynamic_update_index_in_dim(buffer, outs.pop(place), t, **at)
+        return (carry, buffer), outs
+
+    inputs = jnp.arange(len(old)), rest, timed
+    (carry, old), outs = jax.lax.scan(step, (carry, old), inputs, reverse=reverse)
+    return carry, jax.tree.unflatten(out_tree, [*outs[:place], old, *outs[place:]])
