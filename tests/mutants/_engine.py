@@ -18,7 +18,7 @@ RUN = Group(
             "backwards every walk counts as a forward one",
             RUN_PY,
             'over = {"reverse": not reverse,',
-            "(locals_, dys, when), reverse=True)",
+            'over = {"reverse": True,',
         ),
         Mutant(
             "final-carry-cut",
