@@ -27,7 +27,7 @@ class Resident:
 
     def __init__(self, framework: str):
         self.framework = framework
-        self.stderr = tempfile.TemporaryFile("w+")  # noqa: SIM115 (closed in `close`)
+        self.stderr = tempfile.TemporaryFile("w+")  # noqa: SIM115  it lives with the worker: see `close`
         self.process = subprocess.Popen(
             [sys.executable, "-m", "benchmarks.worker", framework],
             stdin=subprocess.PIPE,

@@ -153,7 +153,7 @@ def test_one_trace_for_all_lengths(shape):
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
 def test_params_begin_in_16_bits(getkey, cell, dtype):
     """With `param_dtype=jnp.bfloat16`, Flax's LSTMs, GRU and SimpleCell, all but `nnx.LSTMCell`,
-    raise NotImplementedError where the orthogonal weights are drawn. Ours round float32's."""
+    fail where the orthogonal weights are drawn. Ours round float32's."""
     key, cell = getkey(), CELLS[cell](4)
     small = cell.init(key, I, dtype)
     wide = cell.init(key, I, jnp.float32)

@@ -1,7 +1,7 @@
 """The scan with a hand-written adjoint, for cells that say how their work divides.
 
-The backward loop carries the cotangent of the carry alone and emits the drives' cotangents;
-each weight's gradient is then one product over all of time. A fused kernel would replace
+The backward loop carries the cotangent of the carry alone and emits what the cell makes its
+gradients of; each weight's is then one product over all of time. A fused kernel would replace
 `run` and nothing else. `lean` is the same walk with less kept for the way back.
 """
 
