@@ -131,3 +131,16 @@ def test_what_is_refused():
         estimate_bytes(unroll(gru(3)), 0, 2)
     with pytest.raises(TypeError, match=r"`batch` must be a positive integer, got 2.5"):
         estimate_bytes(unroll(gru(3)), 3, (2.5,))  # pyright: ignore[reportArgumentType]
+
+
+def test_carries_add_up_16_bit_gradients_in_float32():
+    """65 chunks of 65 ones: in bfloat16, where 65 more is often 64 more, the sum falls short."""
+    steps, layer = 65 * 65, unroll(vanilla(1, "relu"), keep="carries")
+    params = jax.tree.map(jnp.zeros_like, layer.init(jax.random.key(0), 1, jnp.bfloat16))
+    params = dataclasses.replace(params, w_x=jnp.ones_like(params.w_x))
+    xs = jnp.ones((steps, 1, 1), jnp.bfloat16)
+
+    def loss(params):
+        return layer.apply(params, None, xs)[1].astype(jnp.float32).sum()
+
+    assert jax.grad(loss)(params).b == jnp.bfloat16(steps)
