@@ -91,9 +91,11 @@ def _in_fresh_process(framework: str, w: Workload, of: Callable[[Resident, dict]
         return None
 
 
-def first_call(worker: Resident, request: dict) -> float | None:
-    """Seconds of the first call: trace, compile, run; the backend has started before."""
-    return worker.ask("build", **request).get("first")
+def first_call(worker: Resident, request: dict) -> dict[str, float] | None:
+    """Seconds of the first call (trace, compile, run), and of the set-up before it (the params and
+    the optimizer's state, in a backend that has started)."""
+    answer = worker.ask("build", **request)
+    return {k: answer[k] for k in ("first", "set_up")} if "first" in answer else None
 
 
 def memory(worker: Resident, request: dict) -> dict[str, int] | None:

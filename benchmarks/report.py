@@ -170,12 +170,17 @@ def _costs(costs: dict[str, Any]) -> list[str]:
         )
         return f"{running:.0f} / {compiling:.0f}"
 
+    def seconds(samples: list[dict[str, float]]) -> str:
+        first, set_up = (min(s[k] for s in samples) for k in ("first", "set_up"))
+        return f"{first:.2f} / {set_up:.2f}"
+
     imports = [[name, f"{min(s):.2f}"] for name, s in costs["imports"].items()]
     disturbed = f"{costs['disturbed']} of the numbers below were disturbed by other processes."
     return [
         disturbed if costs["disturbed"] else "",
-        "## First call: trace, compile and run, in seconds (least of fresh processes)",
-        block("first_calls", lambda samples: f"{min(samples):.2f}"),
+        "## First call, in seconds: trace, compile and run / the set-up before it "
+        "(least of fresh processes)",
+        block("first_calls", seconds),
         "## Peak memory beyond the imports, in MB: while running / while compiling",
         block("memory", megabytes),
         "## Import, in seconds (least of fresh processes)",

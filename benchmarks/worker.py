@@ -54,17 +54,19 @@ class Worker:
         start = time.perf_counter()
         built.call()
         warm = time.perf_counter() - start
-        return {"first": seconds, "warm": warm, "variant": vars(variant)}
+        return {**seconds, "warm": warm, "variant": vars(variant)}
 
-    def _first_call(self, w: Workload, what: str) -> tuple[Built, float, Variant]:
+    def _first_call(self, w: Workload, what: str) -> tuple[Built, dict[str, float], Variant]:
         variant = self.framework.VARIANTS.get(w.cell, Variant())
         weights = as_variant(make_weights(w), variant) if w.kind != "gemm" else {}
         build = self.framework.build if what == "work" else self.framework.build_bound
         inputs = make_inputs(w)
         start = time.perf_counter()
         built = build(w, weights, inputs)
+        ready = time.perf_counter()
         built.call()
-        return built, time.perf_counter() - start, variant
+        seconds = {"set_up": ready - start, "first": time.perf_counter() - ready}
+        return built, seconds, variant
 
     def time(self, key: str, calls: int) -> dict:
         call, seconds = self.calls[key], []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 import jax
@@ -24,6 +25,12 @@ def cell(who: str, value: Any) -> None:
 def layer(who: str, value: Any) -> None:
     if isinstance(value, type) or not isinstance(value, Layer):
         raise TypeError(f"{who} needs a layer, got {value!r}: `unroll` makes a cell a layer.")
+
+
+def takes_key(value: Layer) -> bool:
+    """A layer of one's own that drops nothing may take no ``key``."""
+    parameters = signature(value.apply).parameters.values()
+    return any(p.name == "key" or p.kind is p.VAR_KEYWORD for p in parameters)
 
 
 def float_dtype(dtype: Any) -> jnp.dtype:

@@ -137,6 +137,7 @@ class LanguageModel:
         """
         _ids("prefixes", prefixes)
         prefixes, lengths = _checks.wide(prefixes), _checks.wide(lengths)
+        _ids("lengths", lengths)
         if prefixes.ndim != 2 or lengths.shape != prefixes.shape[1:]:
             raise ValueError(
                 f"generate needs prefixes (T, P) and lengths (P), got {prefixes.shape} and "

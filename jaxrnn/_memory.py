@@ -37,8 +37,10 @@ def estimate_bytes(
     sum of both. Dropout keeps its masks, whatever `keep` says. Any layer and any cell is read off
     its own program; nothing is run. While it works, the compiled program needs up to 3 G N H more
     for each layer (G gates: 4, 3, 1). `input_size` (H where it is None) only counts where inputs
-    are dropped.
+    are dropped. 16-bit params are kept in float32 too by ``"chunks"`` and by the plain scan, for
+    their gradients are added up in it.
     """
+    _checks.layer("estimate_bytes", layer)
     T = _checks.positive("T", T)
     sizes = tuple(batch) if isinstance(batch, tuple | list) else (batch,)
     sizes = tuple(_checks.positive("batch", size) for size in sizes)
@@ -52,8 +54,8 @@ def estimate_bytes(
     xs = jax.ShapeDtypeStruct((T, *sizes, features), dtype)
 
     def forwards(params, carry, xs):
-        apply = partial(layer.apply, key=jax.random.key(0))
-        outputs, back = jax.vjp(apply, params, carry, xs)
+        noise = {"key": jax.random.key(0)} if _checks.takes_key(layer) else {}
+        outputs, back = jax.vjp(partial(layer.apply, **noise), params, carry, xs)
         return jax.tree.leaves(outputs), jax.tree.leaves(back)
 
     jaxpr, shapes = jax.make_jaxpr(forwards, return_shape=True)(params, carry, xs)

@@ -56,7 +56,7 @@ class Divided(Cell, Protocol):
 
     ``step`` stays the equation; a law holds the two together. A cell whose `step` and `project`
     take a further ``kept`` (*batch, H), the factor of h as its products see it, can have recurrent
-    dropout. `advance` may be given any further batch axes, time too. In order of use::
+    dropout. In order of use::
 
         w, drives       = project(params, xs)          all of time; differentiated by JAX
         carry, y, saved = advance(w, carry, drive)     one instant, forwards
@@ -65,10 +65,10 @@ class Divided(Cell, Protocol):
         dw, ddrives     = collect(saved, locals, deltas)   all of time: one product a matrix
 
     With ``overwrites = True`` the array of `saved` (y before it) that is of the drive's form takes
-    the drive's place, and that of `deltas` which is of the form of the first of `locals`, its: half
-    the memory. XLA can do so where what is read feeds a product or a division before it is written;
-    where it feeds plain arithmetic alone, that is done twice, and the whole array copied at each
-    step. `tests/test_memory.py` shows how to see which.
+    the drive's place, and that of `deltas` which is of the form of the first of `locals`, its:
+    less memory, by up to half. XLA can do so where what is read feeds a product or a division
+    before it is written; where it feeds plain arithmetic alone, that is done twice, and the whole
+    array copied at each step. `tests/test_memory.py` shows how to see which.
     """
 
     def project(self, params: Params, xs: Array, /) -> tuple[Any, Any]: ...

@@ -38,6 +38,7 @@ class Unroll:
 
     def __post_init__(self):
         _checks.cell("unroll", self.cell)
+        _checks.flag("reverse", self.reverse)
         _checks.one_of("padding", self.padding, PADDINGS)
         _checks.one_of("keep", self.keep, engine.KEEPS)
         path = engine.choose(self.cell, self.engine).path
@@ -238,7 +239,7 @@ class Stack:
         ):
             if i and self.dropout:
                 xs = drop(keys_between[i], self.dropout, xs)
-            noise = {} if keys[i] is None else {"key": keys[i]}
+            noise = {"key": keys[i]} if _checks.takes_key(layer) else {}
             c, xs = layer.apply(p, c, xs, mask=when.valid, resets=when.fresh, **noise)
             carries.append(c)
         return tuple(carries), xs
@@ -285,7 +286,8 @@ def unroll(
 
     ``layer.apply(params, carry, xs, lengths=…, mask=…, resets=…, key=…)``: `lengths` (*batch) and
     `mask` (T, *batch) say which steps are valid, and are ANDed. At an invalid step the carry is
-    held, the input is not read (it may be NaN), and the output is `padding`: ``"zero"``, or
+    held, the input is not read (it may be NaN; a `step` sees zeros in its place, and must be
+    differentiable at them), and the output is `padding`: ``"zero"``, or
     ``"held"``, the last valid output. `resets` (T, *batch): a document begins at t; a forward layer
     restarts from `initial_carry` before step t, a reversed one after it.
 
@@ -315,4 +317,6 @@ def bidirectional(forward: Cell, backward: Cell | None = None, **options: Any) -
 def stack(layers: Sequence[Layer], *, dropout: float = 0.0) -> Stack:
     """Layers -> one deep layer, bottom first. While a ``key`` is given, each number that goes from
     one layer to the next is dropped with probability `dropout` (Zaremba et al. 2014)."""
+    if not isinstance(layers, Sequence):
+        raise TypeError(f"stack needs a sequence of layers, bottom first, got {layers!r}.")
     return Stack(tuple(layers), dropout)

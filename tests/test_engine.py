@@ -1,5 +1,7 @@
 """What the engine chooses and why, and what it owes to small dtypes and to donated carries."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +10,7 @@ from _table import Leaky
 
 import jaxrnn
 from jaxrnn import engine
+from jaxrnn.testing import check_layer
 
 
 class Doubled:
@@ -34,6 +37,79 @@ class Delegate:
     def step(self, params, carry, x):
         carry, y = self._cell.step(params, carry, x)
         return carry, 2 * y
+
+
+@dataclasses.dataclass(frozen=True)
+class Mean:
+    """A cell without params."""
+
+    output_size: int = 1
+
+    def init(self, key, input_size, dtype=None):
+        return ()
+
+    def initial_carry(self, params, batch_shape=()):
+        return jaxrnn.VanillaCarry(jnp.zeros((*batch_shape, 1)))
+
+    def step(self, params, carry, x):
+        h = jnp.tanh(carry.h + x.mean(-1, keepdims=True))
+        return jaxrnn.VanillaCarry(h), h
+
+
+@dataclasses.dataclass(frozen=True)
+class Decay:
+    """h' = a ⊙ h + x W, divided: with a trained, what is saved has leaves without batch axes; with
+    a fixed, there are no locals."""
+
+    output_size: int
+    trained: bool
+
+    def init(self, key, input_size, dtype=None):
+        w = jax.random.normal(key, (input_size, self.output_size), dtype)
+        return (w, jnp.linspace(0.5, 0.9, self.output_size, dtype=w.dtype)) if self.trained else w
+
+    def initial_carry(self, params, batch_shape=()):
+        dtype = jax.tree.leaves(params)[0].dtype
+        return jaxrnn.VanillaCarry(jnp.zeros((*batch_shape, self.output_size), dtype))
+
+    def step(self, params, carry, x):
+        w, a = params if self.trained else (params, None)
+        h = self.decayed(a, carry.h) + x @ w
+        return jaxrnn.VanillaCarry(h), h
+
+    def decayed(self, a, h):
+        return jnp.broadcast_to(a, h.shape) * h if self.trained else 0.7 * h
+
+    def project(self, params, xs):
+        w, a = params if self.trained else (params, None)
+        return a, xs @ w
+
+    def advance(self, a, carry, drive):
+        h = self.decayed(a, carry.h) + drive
+        return jaxrnn.VanillaCarry(h), h, (a, carry.h) if self.trained else None
+
+    def linearize(self, a, saved):
+        return None, saved and saved[0]
+
+    def retreat(self, w, local, dcarry, dy):
+        dh = dcarry.h + dy
+        return jaxrnn.VanillaCarry(self.decayed(local, dh)), dh
+
+    def collect(self, saved, locals_, deltas):
+        dims = tuple(range(deltas.ndim - 1))
+        return (saved[1] * deltas).sum(dims) if self.trained else None, deltas
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("trained", [False, True])
+def test_a_divided_cell_of_ones_own(trained, reverse):
+    layer = jaxrnn.unroll(Decay(4, trained), reverse)
+    assert engine.choose(layer.cell).path == "divided"
+    check_layer(layer, laws=["fast_is_plain", "what_is_kept_changes_nothing"])
+
+
+def test_a_cell_without_params():
+    check_layer(jaxrnn.unroll(Mean()))
 
 
 def test_the_choice_and_its_reason():

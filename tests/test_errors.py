@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 
 import jaxrnn
-from jaxrnn import bidirectional, gru, language_model, lstm, stack, unroll, vanilla
+from jaxrnn import (
+    bidirectional,
+    estimate_bytes,
+    gru,
+    language_model,
+    lstm,
+    stack,
+    unroll,
+    vanilla,
+)
 
 T, B, I, H, V = 7, 6, 3, 4, 5
 KEY = jax.random.key(0)
@@ -64,6 +73,12 @@ CASES = {
     "no cell": (lambda: unroll(wrong(3)), "unroll needs a cell got 3"),
     "layer as cell": (lambda: unroll(LAYER), "unroll needs a cell Unroll"),
     "pair of layers": (lambda: bidirectional(LAYER), "needs a cell Unroll"),
+    "reverse": (
+        lambda: unroll(LSTM, wrong(LSTM)),
+        "`reverse` must be True or False, got LSTM(hidden_size=4)",
+    ),
+    "no stack": (lambda: stack(wrong(LAYER)), "stack needs a sequence of layers Unroll(cell=LSTM("),
+    "estimate of a cell": (lambda: estimate_bytes(LSTM, 7, 6), "estimate_bytes needs a layer LSTM"),
     "stack of nothing": (lambda: stack([]), "stack needs at least one layer, got none"),
     "stack of cells": (lambda: stack([LSTM]), "stack needs a layer LSTM(hidden_size=4 unroll"),
     "params of ints": (lambda: LSTM.init(KEY, I, jnp.int32), "floating dtype, got int32"),

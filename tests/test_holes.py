@@ -1,6 +1,7 @@
 """What the laws leave open: how arrays begin, which keys are drawn apart, which products are
 rounded, and rows and cells that no law's random question comes by."""
 
+import dataclasses
 from functools import partial
 
 import jax
@@ -11,6 +12,7 @@ from _table import LAYERS
 
 from jaxrnn import (
     Dropout,
+    VanillaCarry,
     bidirectional,
     cross_entropy,
     estimate_bytes,
@@ -147,12 +149,57 @@ def test_a_document_can_begin_in_a_row_that_is_all_padding(shape, engine):
         assert not leaf[0].any() and (leaf[1] == given[1]).all()
 
 
+@dataclasses.dataclass(frozen=True, repr=False)
+class BeginsAtB(type(vanilla(1))):
+    """Every document begins at h = b."""
+
+    def initial_carry(self, params, batch_shape=()):
+        return VanillaCarry(jnp.broadcast_to(params.b, (*batch_shape, self.hidden_size)))
+
+
+@pytest.mark.parametrize("keep", ["gates", "carries", "chunks"])
+@pytest.mark.parametrize("engine", ["auto", "scan"])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_16_bit_gradients_add_up_in_float32(engine, keep, reverse):
+    """A sum of 65·65 ones: in bfloat16, where 256 + 1 is 256, it falls short."""
+    steps, layer = 65 * 65, unroll(BeginsAtB(1, "relu"), reverse, engine=engine, keep=keep)
+    params = jax.tree.map(jnp.zeros_like, layer.init(jax.random.key(0), 1, jnp.bfloat16))
+    params = dataclasses.replace(params, w_x=jnp.ones_like(params.w_x))
+    xs = jnp.ones((steps, 1, 1), jnp.bfloat16)
+
+    def loss(params, resets):
+        return layer.apply(params, None, xs, resets=resets)[1].astype(jnp.float32).sum()
+
+    assert jax.grad(loss)(params, None).b == jnp.bfloat16(steps)
+    params = dataclasses.replace(params, w_h=jnp.ones_like(params.w_h))
+    got = jax.grad(loss)(params, np.ones((steps, 1), bool)).b
+    assert abs(got - 2 * steps) <= 2 * steps / 256  # each step's own, and that of its beginning
+
+
+def first_row_nan(a):
+    return np.concatenate([np.full_like(a[:1], np.nan), a[1:]])
+
+
+@pytest.mark.parametrize("name", ["lstm-one", "lstm-reversed", "own-one", "own-reversed"])
+def test_a_carry_that_a_restart_hides_may_be_anything(name):
+    """NaN in the carry of a row that is padding until a document begins reaches nothing."""
+    case = draw(LAYERS[name], 3, 0)
+    valid, resets = np.ones((2, case.steps, case.batch), bool)
+    resets[:] = False
+    begins = -3 if name.endswith("reversed") else 2
+    resets[begins, 0] = True
+    valid[slice(begins, None) if begins < 0 else slice(begins), 0] = False
+    want = case.answer(mask=valid, resets=resets)
+    carry = jax.tree.map(first_row_nan, case.carry)
+    same(case.but(carry=carry).answer(mask=valid, resets=resets), want, within=0)
+
+
 def test_an_idle_rows_carry_may_be_anything():
     """NaN in the carry of a row without a valid step reaches no gradient."""
     case = draw(LAYERS["lstm-one"], 3, 0)
     lengths = np.array([0, *[case.steps] * (case.batch - 1)], np.int32)
     want = case.answer(lengths=lengths)
-    carry = jax.tree.map(lambda a: np.where(np.arange(len(a))[:, None] == 0, np.nan, a), case.carry)
+    carry = jax.tree.map(first_row_nan, case.carry)
     got = case.but(carry=carry).answer(lengths=lengths)
     same(got._replace(carry=None), want._replace(carry=None), within=0)
     assert all(np.isnan(leaf[0]).all() for leaf in jax.tree.leaves(got.carry))

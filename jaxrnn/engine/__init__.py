@@ -16,7 +16,8 @@ from jaxrnn._types import Carry, Cell, Divided, When
 from jaxrnn.engine._chunks import in_chunks
 from jaxrnn.engine._plain import plain
 from jaxrnn.engine._run import lean, project, run
-from jaxrnn.engine._when import busy, clean, hold, select, when
+from jaxrnn.engine._sums import like, widened
+from jaxrnn.engine._when import busy, clean, hold, reads, select, when
 
 __all__ = ["ENGINES", "KEEPS", "Choice", "choose", "hold", "walk", "when"]
 
@@ -68,10 +69,10 @@ def walk(
     if when.fresh is not None:
         start = cell.initial_carry(params, _checks.batch_shape_of(xs))
     params, carry, xs, start, when, kept = vary_alike((params, carry, xs, start, when, kept))
-    path, walked = choose(cell, engine).path, busy(when)
+    path, shared = choose(cell, engine).path, (params, start)
 
-    def part(carry: Carry, timed: Any) -> tuple[Carry, jax.Array]:
-        xs, when = timed
+    def part(shared: Any, carry: Carry, timed: Any) -> tuple[Carry, jax.Array]:
+        (params, start), (xs, when) = shared, timed
         inputs = params, xs, kept
         if path == "scan":
             return plain(cell, reverse, inputs, carry, start, when, lean=keep == "carries")
@@ -81,18 +82,21 @@ def walk(
         w, drives = project(cell, *inputs)
         return run(cell, reverse, w, carry, drives, start, when)
 
-    walk_all: Callable = part
+    walk_all: Callable = partial(part, shared)
     if keep == "chunks":
-        walk_all = partial(in_chunks, jax.checkpoint(part, prevent_cse=False), reverse)
-    # An idle row's carry stays outside: it is computed on, if to no effect, and may be NaN.
-    inside = select(walked, carry, jax.tree.map(jnp.zeros_like, carry))
+        wide = widened(shared)
+        chunk = jax.checkpoint(lambda *of: part(like(wide, shared), *of), prevent_cse=False)
+        walk_all = partial(in_chunks, chunk, reverse)
+    # A carry that no valid step reads stays outside: steps without effect compute on it, and it
+    # may be NaN.
+    inside = select(reads(when, reverse), carry, jax.tree.map(jnp.zeros_like, carry))
     try:
         after, ys = walk_all(inside, (xs, when))
     except TypeError as error:
-        if "custom_vjp" not in str(error):
+        if path != "divided" or "custom_vjp" not in str(error):
             raise
         raise TypeError(
             f"forward-mode differentiation (jvp, jacfwd) does not go through the hand-written "
             f'adjoint of {cell}: take `unroll(cell, engine="scan")` for it.'
         ) from error
-    return select(walked, after, carry), ys
+    return select(busy(when), after, carry), ys

@@ -8,25 +8,28 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxrnn._types import Divided
+
 
 def scan(
-    body: Callable, carry: Any, spent: Any, timed: Any, *, reverse: bool, overwrite: bool
+    cell: Divided, body: Callable, carry: Any, spent: Any, timed: Any, *, reverse: bool
 ) -> tuple[Any, Any]:
-    """``jax.lax.scan(body, carry, (spent, timed), reverse=reverse)``. With `overwrite`, the first
-    output of the shape and dtype of the first leaf of `spent` is written over it, instant by
+    """``jax.lax.scan(body, carry, (spent, timed), reverse=reverse)``. If `cell` `overwrites`, the
+    first output of the shape and dtype of the first leaf of `spent` is written over it, instant by
     instant, where there would else be room for both, and zeros written first."""
 
     def first(carry, inputs):
         return body(carry, jax.tree.map(lambda a: a[0], inputs))[1]
 
-    (old, *rest), spent_tree = jax.tree.flatten(spent)
+    leaves, spent_tree = jax.tree.flatten(spent)
     place = None
-    if overwrite and len(old):
+    if getattr(cell, "overwrites", False) and leaves and len(leaves[0]):
         outs, out_tree = jax.tree.flatten(jax.eval_shape(first, carry, (spent, timed)))
-        alike = [(out.shape, out.dtype) == (old.shape[1:], old.dtype) for out in outs]
+        alike = [(out.shape, out.dtype) == (leaves[0].shape[1:], leaves[0].dtype) for out in outs]
         place = alike.index(True) if True in alike else None
     if place is None:
         return jax.lax.scan(body, carry, (spent, timed), reverse=reverse)
+    old, *rest = leaves
 
     def step(state, inputs):
         (carry, buffer), (t, rest, timed) = state, inputs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxrnn import _checks
 from jaxrnn._types import Carry, Cell, When
-from jaxrnn.engine import _when
+from jaxrnn.engine import _sums, _when
 
 
 def plain(
@@ -25,9 +26,10 @@ def plain(
     """Walk `cell` over `inputs` (params, xs, kept); xs (T, *batch, I), or ids (T, *batch).
     `lean` keeps the carries alone for the way back, and takes each step again there."""
     params, xs, kept = inputs
+    wide = _sums.widened((params, start))
     dropping = {} if kept is None else {"kept": kept}
 
-    def instant(carry, x):
+    def instant(params, carry, x):
         after, y = cell.step(params, carry, x, **dropping)
         _checks.same_form(f"the carry that {cell}'s step returns", after, carry, "keep its form.")
         shape = (*_checks.batch_shape_of(x, time_axes=0), cell.output_size)
@@ -35,7 +37,10 @@ def plain(
             raise ValueError(f"{cell}'s step returns y {jnp.shape(y)}, but must return {shape}.")
         return after, y, None
 
-    body = _when.forwards(instant, start, reverse)
+    def body(carry, timed):
+        params_here, start_here = _sums.like(wide, (params, start))
+        return _when.forwards(partial(instant, params_here), start_here, reverse)(carry, timed)
+
     if lean:
         body = jax.checkpoint(body, prevent_cse=False)
     carry, (ys, _) = jax.lax.scan(body, carry, (xs, when), reverse=reverse)

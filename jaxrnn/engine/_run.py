@@ -15,7 +15,7 @@ import jax.numpy as jnp
 
 from jaxrnn import _checks
 from jaxrnn._types import Carry, Divided, When
-from jaxrnn.engine import _overwrite, _when
+from jaxrnn.engine import _overwrite, _sums, _when
 from jaxrnn.engine._chunks import in_chunks
 
 
@@ -42,7 +42,8 @@ def _run_forwards(cell, reverse, w, carry, drives, start, when):
 
 def _run_backwards(cell, reverse, residuals, cotangents):
     w, saved, start, when = residuals
-    return *_adjoint(cell, reverse, w, saved, start, when, cotangents), None
+    *gradients, dstart = _adjoint(cell, reverse, w, saved, start, when, cotangents)
+    return *gradients, _sums.like(dstart, start), None
 
 
 run.defvjp(_run_forwards, _run_backwards)
@@ -80,17 +81,17 @@ def _lean_backwards(cell, reverse, residuals, cotangents):
         (dparams, dstart, dcarry), (xs, before, dys, when) = state, timed
         at = (params,) if _checks.is_tokens(xs) else (params, xs)
         (w, drives), pull = jax.vjp(lambda p, x=xs: project(cell, p, x, kept), *at)
-        _, _, saved = cell.advance(w, before, drives)
+        _, _, saved = jax.vmap(cell.advance, (None, 0, 0))(w, before, drives)
         dw, dcarry, ddrives, more = _adjoint(cell, reverse, w, saved, start, when, (dcarry, dys))
         (here, *dxs) = pull((_whole(dw, w), ddrives))
         dparams = jax.tree.map(lambda a, b: a + b.astype(a.dtype), dparams, here)
         dstart = jax.tree.map(jnp.add, dstart, more)
         return (dparams, dstart, dcarry), dxs
 
-    state = (jax.tree.map(_sum_of, params), jax.tree.map(jnp.zeros_like, start), dcarry)
+    state = (*jax.tree.map(_sums.nought, (params, start)), dcarry)
     timed = xs, before, dys, when
     (dparams, dstart, dcarry), dxs = in_chunks(chunk, not reverse, state, timed)
-    dparams = jax.tree.map(lambda d, a: d.astype(a.dtype), dparams, params)
+    dparams, dstart = _sums.like((dparams, dstart), (params, start))
     return (dparams, *(dxs or [None]), None), dcarry, dstart, None
 
 
@@ -102,31 +103,22 @@ def project(cell: Divided, params: Any, xs: jax.Array, kept: Any) -> tuple[Any, 
     return cell.project(params, xs, **({} if kept is None else {"kept": kept}))
 
 
-def _sum_of(a: jax.Array) -> jax.Array:
-    """Zero, in what many of `a`'s dtype can be added up in."""
-    return jnp.zeros_like(a, dtype=_checks.at_least_float32(a.dtype))
-
-
 def _walk(cell, instant, reverse, carry, drives, start, when):
     body = _when.forwards(instant, start, reverse)
-    over = {"reverse": reverse, "overwrite": _overwrites(cell)}
-    return _overwrite.scan(body, carry, drives, when, **over)
+    return _overwrite.scan(cell, body, carry, drives, when, reverse=reverse)
 
 
 def _adjoint(cell, reverse, w, saved, start, when, cotangents):
-    """The cotangents of w, carry, drives and start."""
+    """The cotangents of w, carry, drives and start; the last as wide as a sum needs."""
     dcarry, dys = cotangents
     w_t, locals_ = cell.linearize(w, saved)
     body = _when.backwards(partial(cell.retreat, w_t), reverse)
-    state = dcarry, jax.tree.map(jnp.zeros_like, start)
-    over = {"reverse": not reverse, "overwrite": _overwrites(cell)}
-    (dcarry, dstart), deltas = _overwrite.scan(body, state, locals_, (dys, when), **over)
+    state = dcarry, jax.tree.map(_sums.nought, start)
+    (dcarry, dstart), deltas = _overwrite.scan(
+        cell, body, state, locals_, (dys, when), reverse=not reverse
+    )
     dw, ddrives = cell.collect(saved, locals_, deltas)
     return dw, dcarry, ddrives, dstart
-
-
-def _overwrites(cell: Divided) -> bool:
-    return getattr(cell, "overwrites", False)
 
 
 def _whole(dw: Any, w: Any) -> Any:

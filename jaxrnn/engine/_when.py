@@ -79,6 +79,17 @@ def busy(when: When) -> jax.Array | None:
     return instants.any(axis=0)
 
 
+def reads(when: When, reverse: bool) -> jax.Array | None:
+    """The rows (*batch) that walk on from the carry given: neither idle, nor begun anew before
+    their first valid step; None for every row."""
+    if when.valid is None or when.fresh is None:
+        return busy(when)
+    instants = when.valid | when.fresh
+    first = instants & (jax.lax.cumsum(instants.astype(jnp.int32), reverse=reverse) == 1)
+    hides = when.fresh & ~when.valid if reverse else when.fresh
+    return (first & ~hides).any(axis=0)
+
+
 def forwards(instant: Callable, start: Carry, reverse: bool) -> Callable:
     """The body of a scan over ``(drive, when)``: one instant as `when` allows it.
 
@@ -135,7 +146,8 @@ def backwards(instant: Callable, reverse: bool) -> Callable:
 
 def _absorb(fresh: jax.Array, dcarry: Carry, dstart: Carry) -> tuple[Carry, Carry]:
     nothing = jax.tree.map(jnp.zeros_like, dcarry)
-    dstart = jax.tree.map(jnp.add, dstart, select(fresh, dcarry, nothing))
+    more = select(fresh, dcarry, nothing)
+    dstart = jax.tree.map(lambda a, b: a + b.astype(a.dtype), dstart, more)
     return select(fresh, nothing, dcarry), dstart
 
 

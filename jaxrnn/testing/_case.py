@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxrnn import _checks
 from jaxrnn._types import Layer
 from jaxrnn.testing._trees import choose, zeros_like
 
@@ -109,7 +110,7 @@ def draw(layer: Any, input_size: int, seed: int, steps: int = 7, batch: int = 6)
     """A random question to `layer`: `steps` times, a batch of `batch`, in the params' dtype."""
     rng = np.random.default_rng(seed)
     params = numpy(layer.init(jax.random.key(seed), input_size))
-    dtype = jax.tree.leaves(params)[0].dtype
+    dtype = _checks.float_dtype(next((a.dtype for a in jax.tree.leaves(params)), None))
 
     def normal(*shape: int) -> np.ndarray:
         return rng.normal(size=shape).astype(dtype)

@@ -31,6 +31,8 @@ def layers_are_values(case: Case) -> None:
 def dtype_follows_params(case: Case) -> None:
     """Outputs, carries and gradients have the dtype asked of `init`, in every precision."""
     layer, sizes = case.layer, case.xs.shape
+    if not jax.tree.leaves(case.params):
+        return  # no dtype to follow
     for dtype in [jnp.float32, jnp.bfloat16, *([jnp.float64] if float64(layer) else [])]:
 
         def begin(key, dtype=dtype):
@@ -112,6 +114,8 @@ def vmap_is_the_batch_axis(case: Case) -> None:
 @law()
 def vmap_is_an_ensemble(case: Case) -> None:
     """Params with a leading axis: as many layers on the same question."""
+    if not jax.tree.leaves(case.params):
+        return  # nothing to tell them apart by
     other = jax.tree.map(lambda a: a[::-1] / 2, case.params)
     both = jax.tree.map(lambda *a: np.stack(a), case.params, other)
     ensemble = jax.vmap(partial(pull, case.layer.apply), (0, None, None, None, None))

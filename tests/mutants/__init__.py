@@ -5,7 +5,7 @@ and writes `docs/mutants.md`. One file here is a group or a few: the tests first
 """
 
 from ._dropout import DROPOUT
-from ._engine import CHUNKS, RUN, WALK
+from ._engine import CHUNKS, OVERWRITE, RUN, WALK
 from ._gru import GRU
 from ._initializers import INITIALIZERS
 from ._language_model import LANGUAGE_MODEL
@@ -24,6 +24,7 @@ GROUPS = (
     INITIALIZERS,
     WHEN,
     RUN,
+    OVERWRITE,
     CHUNKS,
     WALK,
     LAYERS,

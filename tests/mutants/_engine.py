@@ -5,6 +5,7 @@ from __future__ import annotations
 from ._mutant import Group, Mutant, laws, tests
 
 RUN_PY, CHUNKS_PY, WALK_PY = "engine/_run.py", "engine/_chunks.py", "engine/__init__.py"
+OVERWRITE_PY = "engine/_overwrite.py"
 
 RUN = Group(
     "The hand-written adjoint",
@@ -17,22 +18,22 @@ RUN = Group(
             "adjoint-of-one-direction",
             "backwards every walk counts as a forward one",
             RUN_PY,
-            'over = {"reverse": not reverse,',
-            'over = {"reverse": True,',
+            "reverse=not reverse",
+            "reverse=True",
         ),
         Mutant(
             "final-carry-cut",
             "the cotangent of the final carry is dropped",
             RUN_PY,
-            "state = dcarry, jax.tree.map(jnp.zeros_like, start)",
-            "state = jax.tree.map(jnp.zeros_like, (dcarry, start))",
+            "state = dcarry, jax.tree.map(_sums.nought, start)",
+            "state = jax.tree.map(_sums.nought, (dcarry, start))",
         ),
         Mutant(
             "cotangents-shifted",
             "output t gets the cotangent of t - 1",
             RUN_PY,
-            "locals_, (dys, when), **over)",
-            "locals_, (jnp.roll(dys, 1, 0), when), **over)",
+            "locals_, (dys, when)",
+            "locals_, (jnp.roll(dys, 1, 0), when)",
         ),
         Mutant(
             "start-cut",
@@ -61,6 +62,35 @@ RUN = Group(
             RUN_PY,
             "lambda a, b: a + b.astype(a.dtype), dparams, here",
             "lambda a, b: b.astype(a.dtype), dparams, here",
+        ),
+    ),
+)
+
+OVERWRITE = Group(
+    "Overwriting",
+    laws("lstm-one", "fast_is_plain")
+    + tests("test_memory.py", "test_what_is_spent_is_overwritten"),
+    (
+        Mutant(
+            "overwrites-the-next",
+            "an output takes the place of what the next step forwards has not read yet",
+            OVERWRITE_PY,
+            "outs.pop(place), t, **at)",
+            "outs.pop(place), jnp.minimum(t + 1, len(old) - 1), **at)",
+        ),
+        Mutant(
+            "overwrites-out-of-order",
+            "the output that was written over comes back in another's place",
+            OVERWRITE_PY,
+            "[*outs[:place], old, *outs[place:]]",
+            "[old, *outs]",
+        ),
+        Mutant(
+            "overwrites-nothing",
+            "every output gets room of its own",
+            OVERWRITE_PY,
+            "place = alike.index(True) if True in alike else None",
+            "pass",
         ),
     ),
 )
@@ -132,7 +162,7 @@ WALK = Group(
             "idle-carry-walked",
             "an idle row's carry, NaN or not, goes into the walk",
             WALK_PY,
-            "inside = select(walked, carry, jax.tree.map(jnp.zeros_like, carry))",
+            "inside = select(reads(when, reverse), carry, jax.tree.map(jnp.zeros_like, carry))",
             "inside = carry",
         ),
     ),
