@@ -24,8 +24,8 @@ class Dropout:
                recurrent products see it (the same paper; the z ⊙ h of a GRU sees all of h).
     weights    weight drop: one mask on w_h, for the whole batch (Merity et al. 2018).
     zoneout    each unit of the carry holds its old value at each step with this probability; one
-               rate, or one for each leaf of the carry in its order, (h, c) for an LSTM, and the
-               output is the new h (Krueger et al. 2017).
+               rate for all of floats, or one for each leaf of the carry in its order, (h, c) for an
+               LSTM, and the output is the new h (Krueger et al. 2017).
 
     What is kept of the first three is scaled by 1 / (1 - rate), so that without a key, nothing is
     dropped and nothing scaled; zoneout without a key takes its expectation,
@@ -78,7 +78,8 @@ class Dropout:
         _of(carry, "h", "zoneout")
         leaves, tree = jax.tree.flatten(carry)
         rates = self.zoneout
-        rates = rates if isinstance(rates, tuple) else (rates,) * len(leaves)
+        if not isinstance(rates, tuple):
+            rates = [rates if jnp.issubdtype(a.dtype, jnp.floating) else 0.0 for a in leaves]
         if len(rates) != len(leaves):
             raise ValueError(
                 f"`zoneout` has {len(rates)} rates, but the carry {_checks.spell(carry)} has "

@@ -6,6 +6,7 @@ The rest of the grid, and random shapes, are slow.
 """
 
 import dataclasses
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +16,8 @@ from _table import CELLS, LAYERS, Leaky
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jaxrnn import LSTM, gru, language_model, lstm, unroll
-from jaxrnn.testing import LAWS, check_cell, draw, explain, same
+from jaxrnn import LSTM, Dropout, gru, language_model, lstm, unroll
+from jaxrnn.testing import LAWS, check_cell, check_layer, draw, explain, same
 
 KINDS = ("lstm", "gru", "gru-before", "tanh", "own")
 MEANING = (
@@ -122,15 +123,69 @@ def test_a_broken_law_names_itself_the_leaf_and_the_step():
     with pytest.raises(AssertionError, match=r"law `rows_are_independent` broken by .*Clairvoyant"):
         LAWS["rows_are_independent"](unroll(Clairvoyant(4)))
     answer = draw(LAYERS["lstm-one"], 3, 0).answer()
+    carry = jax.tree.map(lambda a: a + 1, answer.carry)
     ys = answer.ys + (np.arange(len(answer.ys)) >= 3)[:, None, None]
     with pytest.raises(AssertionError, match=r"\.ys differs first at time step 3, at \[3, 0, 0\]"):
-        same(answer._replace(ys=ys), answer)
+        same(answer._replace(carry=carry, ys=ys), answer)
     dparams = dataclasses.replace(answer.dparams, w_h=answer.dparams.w_h * 2)
     with pytest.raises(AssertionError, match=r"\.dparams\.w_h differs at .* got .*, want "):
         same(answer._replace(dparams=dparams), answer)
     nan = answer._replace(dxs=np.full_like(answer.dxs, np.nan))
     with pytest.raises(AssertionError, match=r"\.dxs differs first at time step 0.* got .*nan"):
         same(nan, answer)
+
+
+class Stopped(Leaky):
+    """No gradient reaches one of its params."""
+
+    def step(self, params, carry, x):
+        w_h = jax.lax.stop_gradient(params.w_h)
+        return super().step(dataclasses.replace(params, w_h=w_h), carry, x)
+
+
+def test_a_wrong_slope_names_its_leaf():
+    with pytest.raises(AssertionError, match=r"gradient_is_the_slope.*'dparams\.w_h'"):
+        LAWS["gradient_is_the_slope"](unroll(Stopped(4)))
+
+
+class Counting(NamedTuple):
+    h: Any
+    steps: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Scaled:
+    """h' = h / 2 + a x, with a of no axis; with `counts`, it counts its steps."""
+
+    counts: bool = False
+    output_size: int = 3
+
+    def init(self, key, input_size, dtype=None):
+        return jnp.ones((), dtype)
+
+    def initial_carry(self, params, batch_shape=()):
+        steps = jnp.zeros(batch_shape, jnp.int32 if self.counts else params.dtype)
+        return Counting(jnp.zeros((*batch_shape, 3), params.dtype), steps)
+
+    def step(self, params, carry, x):
+        h = carry.h / 2 + jnp.broadcast_to(params, x.shape) * x
+        return Counting(h, carry.steps + 1), h
+
+
+def test_params_without_axes_keep_the_laws():
+    check_layer(unroll(Scaled()))
+
+
+def test_integers_walk_but_are_not_judged():
+    """Not by the laws, nor by zoneout."""
+    layer = unroll(Scaled(counts=True), dropout=Dropout(zoneout=0.5))
+    params, key = jnp.ones(()), jax.random.key(0)
+    after = layer.apply(params, None, jnp.ones((9, 2, 3)), lengths=np.array([9, 4]), key=key)[0]
+    assert after.steps.tolist() == [9, 4]
+    with pytest.raises(
+        TypeError, match=r"judge floats, but .* \['carry'\]\.steps of int32"
+    ):
+        check_layer(layer)
 
 
 class Deaf(Leaky):

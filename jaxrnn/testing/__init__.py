@@ -14,8 +14,9 @@ or one test a law::
         if law.fits(layer):
             law(layer)
 
-A law that does not hold raises an AssertionError that names itself, the leaf (its pytree path), the
-first time step and both values. `explain` steps a cell beside its NumPy twin.
+A law that does not hold raises an AssertionError that names itself, the leaf (its pytree path),
+both values and, in a leaf that leads with time, the first time step. `explain` steps a cell of
+jaxrnn's beside its NumPy twin.
 """
 
 from __future__ import annotations

@@ -119,6 +119,10 @@ def draw(layer: Any, input_size: int, seed: int, steps: int = 7, batch: int = 6)
         return jax.tree.map(lambda a: normal(*a.shape), tree)
 
     carry = numpy(layer.initial_carry(params, (batch,)))
+    for path, leaf in jax.tree_util.tree_leaves_with_path({"params": params, "carry": carry}):
+        if not jax.numpy.issubdtype(leaf.dtype, jax.numpy.floating):
+            where = jax.tree_util.keystr(path)
+            raise TypeError(f"the laws judge floats, but {layer} has {where} of {leaf.dtype}.")
     return Case(
         layer=layer,
         params=jax.tree.map(lambda a: a + dtype.type(0.3) * normal(*a.shape), params),

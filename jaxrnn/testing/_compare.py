@@ -17,13 +17,14 @@ def tolerance(dtype: Any) -> float:
 
 def same(got: Any, want: Any, within: float | None = None) -> None:
     """Every leaf of `got` is that of `want`, `within` a tolerance (None: the dtype's; 0: bit for
-    bit), or an AssertionError names the first leaf, and the first time step, that is not."""
+    bit), or an AssertionError names the first leaf that is not; one that leads with time, and so
+    the first time step too, if there is one."""
     got_leaves, got_tree = jax.tree_util.tree_flatten_with_path(got)
     want_leaves, want_tree = jax.tree.flatten(want)
     assert got_tree == want_tree, f"got the tree {got_tree}, want {want_tree}"
-    for (path, a), b in zip(got_leaves, want_leaves, strict=True):
-        name = jax.tree_util.keystr(path) or "the value"
-        _same_leaf(name, np.asarray(a), np.asarray(b), within)
+    names = [jax.tree_util.keystr(path) or "the value" for path, _ in got_leaves]
+    for i in sorted(range(len(names)), key=lambda i: not names[i].startswith(TIMED)):
+        _same_leaf(names[i], np.asarray(got_leaves[i][1]), np.asarray(want_leaves[i]), within)
 
 
 def _same_leaf(name: str, got: np.ndarray, want: np.ndarray, within: float | None) -> None:

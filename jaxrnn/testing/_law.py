@@ -32,6 +32,9 @@ class Law:
                 self.check(draw(layer, input_size, seed, **sizes))
         except AssertionError as broken:
             raise AssertionError(f"law `{self.name}` broken by {layer}: {broken}") from broken
+        except Exception as error:
+            error.add_note(f"(from law `{self.name}` on {layer})")
+            raise
 
     def __str__(self) -> str:
         return self.name

@@ -116,7 +116,7 @@ def vmap_is_an_ensemble(case: Case) -> None:
     """Params with a leading axis: as many layers on the same question."""
     if not jax.tree.leaves(case.params):
         return  # nothing to tell them apart by
-    other = jax.tree.map(lambda a: a[::-1] / 2, case.params)
+    other = jax.tree.map(lambda a: np.flip(a) / 2, case.params)
     both = jax.tree.map(lambda *a: np.stack(a), case.params, other)
     ensemble = jax.vmap(partial(pull, case.layer.apply), (0, None, None, None, None))
     got = numpy(jit(ensemble)(both, *case.question()[1:]))

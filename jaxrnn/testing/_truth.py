@@ -88,18 +88,20 @@ def what_is_kept_changes_nothing(case: Case) -> None:
 
 @law(fits=float64)
 def gradient_is_the_slope(case: Case) -> None:
-    """⟨gradient, d⟩ = (f(θ + εd) - f(θ - εd)) / 2ε along a random d, f = ⟨cotangent, outputs⟩."""
+    """⟨gradient, d⟩ = (f(θ + εd) - f(θ - εd)) / 2ε along a random d in each leaf of θ, with
+    f = ⟨cotangent, outputs⟩."""
     rng, answer, epsilon = np.random.default_rng(1), case.answer(), 1e-5
     for name in ("params", "carry", "xs"):
-        here = getattr(case, name)
-        way = jax.tree.map(lambda a: rng.normal(size=a.shape), here)
-        ends = []
-        for sign in (epsilon, -epsilon):
-            there = jax.tree.map(lambda a, d, sign=sign: a + sign * d, here, way)
-            outputs = case.but(**{name: there}).answer()[:2]
-            ends.append(inner(outputs, (case.dcarry, case.dys)))
-        slope = (ends[0] - ends[1]) / (2 * epsilon)
-        same({f"d{name}": inner(getattr(answer, f"d{name}"), way)}, {f"d{name}": slope}, 1e-7)
+        leaves, tree = jax.tree_util.tree_flatten_with_path(getattr(case, name))
+        gradients = jax.tree.leaves(getattr(answer, f"d{name}"))
+        for i, ((path, leaf), gradient) in enumerate(zip(leaves, gradients, strict=True)):
+            way, ends = np.asarray(rng.normal(size=leaf.shape)), []
+            for sign in (epsilon, -epsilon):
+                there = [a + sign * way if j == i else a for j, (_, a) in enumerate(leaves)]
+                outputs = case.but(**{name: tree.unflatten(there)}).answer()[:2]
+                ends.append(inner(outputs, (case.dcarry, case.dys)))
+            slope, where = (ends[0] - ends[1]) / (2 * epsilon), jax.tree_util.keystr(path)
+            same({f"d{name}{where}": inner(gradient, way)}, {f"d{name}{where}": slope}, 1e-7)
 
 
 def inner(a: Any, b: Any) -> Any:
