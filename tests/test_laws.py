@@ -182,9 +182,7 @@ def test_integers_walk_but_are_not_judged():
     params, key = jnp.ones(()), jax.random.key(0)
     after = layer.apply(params, None, jnp.ones((9, 2, 3)), lengths=np.array([9, 4]), key=key)[0]
     assert after.steps.tolist() == [9, 4]
-    with pytest.raises(
-        TypeError, match=r"judge floats, but .* \['carry'\]\.steps of int32"
-    ):
+    with pytest.raises(TypeError, match=r"judge floats, but .* \['carry'\]\.steps of int32"):
         check_layer(layer)
 
 
