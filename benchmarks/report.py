@@ -200,7 +200,7 @@ def short(document: dict[str, Any]) -> str:
         for name, entry in document["workloads"].items()
         if name.startswith(SHORT) and (r := row(entry, flops_per_second))
     ]
-    head = ("", "ms", "÷ products alone", "torch takes", "the fastest JAX peer takes")
+    head = ("", "ms", "÷ products alone", "torch takes, × ours", "the fastest JAX peer, × ours")
     return f"{m['cpu']}, {m['cores']} cores, {m['time'][:10]}:\n\n{table(head, rows)}"
 
 

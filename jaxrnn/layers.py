@@ -288,7 +288,8 @@ def unroll(
     `mask` (T, *batch) say which steps are valid, and are ANDed. At an invalid step the carry is
     held, the input is not read (it may be NaN; a `step` sees zeros in its place, and must be
     differentiable at them), and the output is `padding`: ``"zero"``, or
-    ``"held"``, the last valid output. `resets` (T, *batch): a document begins at t; a forward layer
+    ``"held"``, the last valid output. Under `jax.jit`, where no value can be refused, a length
+    beyond T means T. `resets` (T, *batch): a document begins at t; a forward layer
     restarts from `initial_carry` before step t, a reversed one after it.
 
     `engine="scan"` forces the plain `lax.scan` of `cell.step`, which forward-mode

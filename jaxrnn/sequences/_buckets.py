@@ -68,6 +68,7 @@ def bucketed(
     false), or left out with `drop_last`. Without a `seed` the order is: short buckets first, and
     as given within them. With one, sequences are shuffled within their bucket and then the
     batches, alike for the same seed; ``seed=[seed, epoch]`` gives each epoch an order of its own.
+    Labels follow a batch by ``pad(labels, len(batch.xs), index=batch.index)``.
 
     Raises at the call, not at the first batch: ValueError for what `pad` refuses, boundaries that
     do not increase, and a sequence longer than the last of them.
