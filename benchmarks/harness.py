@@ -150,7 +150,7 @@ class Harness:
         """One contestant's calls of one round. A disturbed turn is tried again; one that stays so
         is kept, and flagged."""
         worker, key = (name, w.name) if name != BOUND else ("jaxrnn", _bound_key(w))
-        calls = min(MOST_CALLS, max(3, math.ceil(TURN / max(contestant["warm"], 1e-6))))
+        calls = calls_of_a_turn(contestant["warm"])
         for attempt in range(RETRIES if self.patient else 1):
             if attempt:
                 quiet.share(self._ids(), seconds=2.0)
@@ -180,6 +180,11 @@ class Harness:
             "load": os.getloadavg()[0],
             "disturbed": disturbed,
         }
+
+
+def calls_of_a_turn(seconds: float) -> int:
+    """How many calls of so many seconds."""
+    return min(MOST_CALLS, max(3, math.ceil(TURN / max(seconds, 1e-6))))
 
 
 def _bound_key(w: Workload) -> str:

@@ -13,7 +13,10 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = Path(__file__).resolve().parent / "results"
-FLAGS = ("XLA_FLAGS", "JAX_", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "GOMP_", "ATEN_", "LD_PRELOAD")
+FLAGS = (
+    *("XLA_FLAGS", "JAX_", "OMP_", "MKL_", "OPENBLAS_", "KMP_", "GOMP_", "ATEN_"),
+    *("LD_PRELOAD", "MALLOC_", "GLIBC_TUNABLES"),
+)
 
 
 def describe() -> dict[str, Any]:

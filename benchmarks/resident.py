@@ -23,9 +23,10 @@ class Failed(RuntimeError):
 
 
 class Resident:
-    """A worker of one framework. Ctrl-C does not reach it: it belongs to no terminal."""
+    """A worker of one framework, with `variables` in its environment. Ctrl-C does not reach it: it
+    belongs to no terminal."""
 
-    def __init__(self, framework: str):
+    def __init__(self, framework: str, **variables: str):
         self.framework = framework
         self.stderr = tempfile.TemporaryFile("w+")  # noqa: SIM115  it lives with the worker: see `close`
         self.process = subprocess.Popen(
@@ -35,7 +36,7 @@ class Resident:
             stderr=self.stderr,
             text=True,
             cwd=ROOT,
-            env=environment(),
+            env={**environment(), **variables},
             start_new_session=True,
         )
         self.hello = self._answer()

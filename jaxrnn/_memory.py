@@ -33,12 +33,12 @@ def estimate_bytes(
     ``"chunks"``     2 N H / √T            N H / √T              N H / √T
     ===============  ====================  ====================  ===================
 
-    A stack keeps the sum, and the outputs of every layer but the last; a bidirectional layer the
-    sum of both. Dropout keeps its masks, whatever `keep` says. Any layer and any cell is read off
-    its own program; nothing is run. While it works, the compiled program needs up to 3 G N H more
-    for each layer (G gates: 4, 3, 1). `input_size` (H where it is None) only counts where inputs
-    are dropped. 16-bit params are kept in float32 too by ``"chunks"`` and by the plain scan, for
-    their gradients are added up in it.
+    (``"chunks"``: at most about that.) A stack keeps the sum, and the outputs of every layer but
+    the last; a bidirectional layer the sum of both. Dropout keeps its masks, whatever `keep` says.
+    Any layer and any cell is read off its own program; nothing is run. While it works, the compiled
+    program needs up to 3 G N H more for each layer (G gates: 4, 3, 1). `input_size` (H where it is
+    None) only counts where inputs are dropped. 16-bit params are kept in float32 too by
+    ``"chunks"`` and by the plain scan, for their gradients are added up in it.
     """
     _checks.layer("estimate_bytes", layer)
     T = _checks.positive("T", T)

@@ -69,6 +69,8 @@ class Divided(Cell, Protocol):
     less memory, by up to half. XLA can do so where what is read feeds a product or a division
     before it is written; where it feeds plain arithmetic alone, that is done twice, and the whole
     array copied at each step. `tests/test_memory.py` shows how to see which.
+
+    "All of time" is a part of it where less memory is asked for: no instant may depend on another.
     """
 
     def project(self, params: Params, xs: Array, /) -> tuple[Any, Any]: ...

@@ -298,8 +298,9 @@ def unroll(
     takes.
 
     `keep` says what the forward pass keeps for the backward one: ``"gates"``, all that it needs;
-    ``"carries"``, from which the gates of all steps are computed again side by side; ``"chunks"``,
-    a carry for each of about √T chunks, each walked again. See :func:`jaxrnn.estimate_bytes`.
+    ``"carries"``, from which the gates are computed again, those of about √T steps side by side;
+    ``"chunks"``, a carry for each of at most about √T chunks, each walked again.
+    See :func:`jaxrnn.estimate_bytes`.
 
     `dropout` is a :class:`Dropout`, drawn from `key`. Without a key the layer is deterministic.
     """
@@ -312,6 +313,8 @@ def bidirectional(forward: Cell, backward: Cell | None = None, **options: Any) -
     backward = forward if backward is None else backward
     for cell in (forward, backward):
         _checks.cell("bidirectional", cell)
+    if "reverse" in options:
+        raise TypeError("bidirectional walks both ways and takes no `reverse`: `unroll` does.")
     return Bidirectional(unroll(forward, **options), unroll(backward, True, **options))
 
 

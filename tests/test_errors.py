@@ -77,6 +77,10 @@ CASES = {
         lambda: unroll(LSTM, wrong(LSTM)),
         "`reverse` must be True or False, got LSTM(hidden_size=4)",
     ),
+    "reversed pair": (
+        lambda: bidirectional(LSTM, reverse=True),
+        "bidirectional walks both ways no `reverse`",
+    ),
     "no stack": (lambda: stack(wrong(LAYER)), "stack needs a sequence of layers Unroll(cell=LSTM("),
     "estimate of a cell": (lambda: estimate_bytes(LSTM, 7, 6), "estimate_bytes needs a layer LSTM"),
     "stack of nothing": (lambda: stack([]), "stack needs at least one layer, got none"),
@@ -99,6 +103,7 @@ CASES = {
     ),
     "step: feature size": (lambda: LSTM.step(PARAMS, CARRY, XS[0, :, :2]), "(6, 2) (3, 16)"),
     # Params.
+    "no params": (lambda: run(params=None), "LSTM(hidden_size=4 LSTMParams NoneType `init`"),
     "params of another cell": (lambda: run(unroll(gru(H))), "GRU GRUParams LSTMParams"),
     "params of another size": (lambda: run(unroll(lstm(5))), "`w_h` (4, 16) (5, 20)"),
     "b_h absent": (

@@ -10,6 +10,7 @@ import pytest
 
 import jaxrnn
 from jaxrnn import bidirectional, estimate_bytes, gru, lstm, stack, unroll, vanilla
+from jaxrnn.engine._chunks import in_chunks
 from jaxrnn.testing._case import pull
 
 T, B, H = 100, 32, 64
@@ -101,19 +102,21 @@ def test_what_is_spent_is_overwritten(name):
     assert by_xla(layer) < estimate_bytes(layer, T, B) + both
 
 
+@pytest.mark.parametrize("depth", [1, 3])
 @pytest.mark.parametrize("name", CELLS)
-def test_the_dial_saves(name):
-    deep = [stack([unroll(CELLS[name], keep=keep)] * 3) for keep in ("gates", "carries", "chunks")]
-    gates, carries, chunks = map(by_xla, deep)
+def test_the_dial_saves(name, depth):
+    cell, keeps = CELLS[name], ("gates", "carries", "chunks")
+    gates, carries, chunks = (by_xla(stack([unroll(cell, keep=k)] * depth)) for k in keeps)
     assert chunks < 0.75 * carries
     assert carries < (1 if name == "tanh" else 0.75) * gates
 
 
-def test_one_carry_a_chunk_whatever_T(getkey):
-    """T = 1, a square, and one more: the same as keeping all (the laws have T = 7)."""
-    layer = unroll(gru(3))
+@pytest.mark.parametrize("reverse", [False, True])
+def test_one_carry_a_chunk_whatever_T(getkey, reverse):
+    """T = 1, a square, what else divides, and a prime: the same as keeping all."""
+    layer = unroll(gru(3), reverse)
     params = layer.init(getkey(), 2)
-    for steps in (1, 4, 5):
+    for steps in (1, 4, 8, 11):
         xs = jax.random.normal(getkey(), (steps, 2, 2))
 
         def loss(params, xs, keep):
@@ -124,6 +127,21 @@ def test_one_carry_a_chunk_whatever_T(getkey):
         for keep in ("carries", "chunks"):
             got = jax.jit(jax.grad(loss, (0, 1)), static_argnums=2)(params, xs, keep)
             jaxrnn.testing.same(got, want)
+
+
+def test_chunks_of_one_size_where_one_fits():
+    def sizes(T):
+        seen = set()
+
+        def part(state, chunk):
+            seen.add(len(chunk))
+            return state, chunk
+
+        in_chunks(part, False, (), jnp.arange(T))
+        return seen
+
+    found = {T: sizes(T) for T in (1, 35, 91, 100, 512, 37)}
+    assert found == {1: {1}, 35: {7}, 91: {13}, 100: {10}, 512: {32}, 37: {7, 2}}
 
 
 def test_what_is_refused():

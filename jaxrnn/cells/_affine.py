@@ -99,11 +99,7 @@ def total(x: jax.Array) -> jax.Array:
 
 def check(cell: Any, params_type: type, gates: int, params: Any, xs: Any) -> None:
     """`params` are this cell's and fit `xs`, or one sentence says what does not."""
-    if not isinstance(params, params_type):
-        raise TypeError(
-            f"{cell} needs {params_type.__name__}, got {type(params).__name__}: "
-            f"make them with this cell's `init`."
-        )
+    _check_type(cell, params_type, params)
     H, wide = cell.hidden_size, gates * cell.hidden_size
     want = {"w_h": (H, wide), "b": (wide,)}
     if cell.recurrent_bias:
@@ -134,6 +130,12 @@ def check(cell: Any, params_type: type, gates: int, params: Any, xs: Any) -> Non
         )
 
 
+def zeros(cell: Any, params_type: type, params: Any, batch_shape: tuple[int, ...]) -> jax.Array:
+    """(*batch, H) in the dtype of `params`, which must be this cell's."""
+    _check_type(cell, params_type, params)
+    return jnp.zeros((*batch_shape, cell.hidden_size), params.w_h.dtype)
+
+
 def check_carry(cell: Any, carry_type: type, carry: Any, params: Any, x: Any) -> None:
     """`carry` is this cell's and of x's batch, or one sentence says what does not fit."""
     form = jax.ShapeDtypeStruct(
@@ -157,6 +159,14 @@ def check_fields(cell: Any) -> None:
             ) from None
         _checks.one_of("matmul_dtype", name, ("bfloat16", "float16"))
         object.__setattr__(cell, "matmul_dtype", name)
+
+
+def _check_type(cell: Any, params_type: type, params: Any) -> None:
+    if not isinstance(params, params_type):
+        raise TypeError(
+            f"{cell} needs {params_type.__name__}, got {type(params).__name__}: "
+            f"make them with this cell's `init`."
+        )
 
 
 def _check_dtypes(params: Any) -> None:

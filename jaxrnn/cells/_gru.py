@@ -94,7 +94,7 @@ class GRU:
         )
 
     def initial_carry(self, params: GRUParams, batch_shape: tuple[int, ...] = ()) -> GRUCarry:
-        return GRUCarry(h=jnp.zeros((*batch_shape, self.hidden_size), params.w_h.dtype))
+        return GRUCarry(h=_affine.zeros(self, GRUParams, params, batch_shape))
 
     def step(
         self, params: GRUParams, carry: GRUCarry, x: jax.Array, kept: jax.Array | None = None

@@ -97,8 +97,7 @@ class LSTM:
         )
 
     def initial_carry(self, params: LSTMParams, batch_shape: tuple[int, ...] = ()) -> LSTMCarry:
-        shape = (*batch_shape, self.hidden_size)
-        h, c = jnp.zeros(shape, params.w_h.dtype), jnp.zeros(shape, params.w_h.dtype)
+        h, c = (_affine.zeros(self, LSTMParams, params, batch_shape) for _ in range(2))
         return LSTMCarry(h, c)  # two arrays, so that a carry can be donated
 
     def step(

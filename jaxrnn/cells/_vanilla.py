@@ -82,7 +82,7 @@ class Vanilla:
     def initial_carry(
         self, params: VanillaParams, batch_shape: tuple[int, ...] = ()
     ) -> VanillaCarry:
-        return VanillaCarry(h=jnp.zeros((*batch_shape, self.hidden_size), params.w_h.dtype))
+        return VanillaCarry(h=_affine.zeros(self, VanillaParams, params, batch_shape))
 
     def step(
         self,

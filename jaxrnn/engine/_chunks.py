@@ -1,4 +1,4 @@
-"""A walk in about √T chunks of about √T steps."""
+"""A walk in at most about √T chunks, of √T to 2 √T steps."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ import jax.numpy as jnp
 
 def in_chunks(part: Callable, reverse: bool, state: Any, timed: Any) -> tuple[Any, Any]:
     """`jax.lax.scan` of ``part(state, chunk) -> (state, out)`` over chunks of `timed`, a pytree
-    that leads with time, as the outs do. What does not divide evenly is a last, shorter chunk."""
+    that leads with time, as the outs do. All are of one size where a fitting one divides T, else
+    the last is shorter, and every array is copied to cut it off and put it together again."""
     T = len(jax.tree.leaves(timed)[0])
-    size = math.isqrt(max(T - 1, 0)) + 1  # the least whose square is at least T
+    root = math.isqrt(max(T - 1, 0)) + 1  # the least whose square is at least T
+    size = next((n for n in range(root, 2 * root) if T % n == 0), root)
     count, rest = divmod(T, size)
     whole = slice(rest, None) if reverse else slice(None, T - rest)
     tail = slice(None, rest) if reverse else slice(T - rest, None)

@@ -2,7 +2,7 @@
 
 The backward loop carries the cotangent of the carry alone and emits what the cell makes its
 gradients of; each weight's is then one product over all of time. A fused kernel would replace
-`run` and nothing else. `lean` is the same walk with less kept for the way back.
+`run` and nothing else. `lean` is the same walk with less kept for the way back, a chunk at a time.
 """
 
 from __future__ import annotations
@@ -56,20 +56,25 @@ def lean(
     """`run` on what `project` makes of its `inputs` (params, xs, kept). Keeps the carries alone:
     on the way back the instants of a chunk are computed again side by side, with one product.
 
-    Chunks, for what a loop computes is not what XLA finds it has already, and would keep.
+    Chunks, both ways, for then training has no drive or gate for all of time at once.
     """
     w, drives = project(cell, *inputs)
     return run(cell, reverse, w, carry, drives, start, when)
 
 
 def _lean_forwards(cell, reverse, inputs, carry, start, when):
-    w, drives = project(cell, *inputs)
+    params, xs, kept = inputs
 
-    def instant(carry, drive):
-        after, y, _ = cell.advance(w, carry, drive)
-        return after, y, carry
+    def chunk(carry, timed):
+        w, drives = project(cell, params, timed[0], kept)
 
-    carry, (ys, before) = _walk(cell, instant, reverse, carry, drives, start, when)
+        def instant(carry, drive):
+            after, y, _ = cell.advance(w, carry, drive)
+            return after, y, carry
+
+        return _walk(cell, instant, reverse, carry, drives, start, timed[1])
+
+    carry, (ys, before) = in_chunks(chunk, reverse, carry, (xs, when))
     return (carry, ys), (inputs, before, start, when)
 
 

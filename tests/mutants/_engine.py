@@ -12,7 +12,8 @@ RUN = Group(
     laws("lstm-one", "equals_its_twin fast_is_plain what_is_kept_changes_nothing")
     + laws("lstm-reversed", "equals_its_twin_with_gaps")
     + laws("own-start-reversed", "packed_documents_never_meet")
-    + laws("lstm-one", "tokens_are_one_hot gradient_of_gradient"),
+    + laws("lstm-one", "tokens_are_one_hot gradient_of_gradient")
+    + tests("test_memory.py", "test_one_carry_a_chunk_whatever_T"),
     (
         Mutant(
             "adjoint-of-one-direction",
@@ -55,6 +56,13 @@ RUN = Group(
             RUN_PY,
             "return after, y, carry",
             "return after, y, after",
+        ),
+        Mutant(
+            "lean-chunks-in-order",
+            'keep="carries": a reversed walk takes its chunks from the first to the last',
+            RUN_PY,
+            "in_chunks(chunk, reverse, carry, (xs, when))",
+            "in_chunks(chunk, False, carry, (xs, when))",
         ),
         Mutant(
             "lean-last-chunk-counts",
