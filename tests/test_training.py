@@ -86,7 +86,6 @@ def assert_equal_trees(ours, theirs, tolerance):
         assert_allclose(a, b, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.float32
 @pytest.mark.parametrize("restart", training.RESTARTS)
 @pytest.mark.parametrize("layer", LAYERS)
 def test_two_epochs_are_a_plain_loop(getkey, tolerance, layer, restart):
