@@ -12,11 +12,9 @@ Exit status: 0 done, 2 bad input, 4 the machine is not quiet.
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import os
 import platform
-import shlex
 import statistics
 import sys
 from pathlib import Path
@@ -24,7 +22,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import machine, quiet
+from benchmarks import command, machine
 from benchmarks.harness import calls_of_a_turn
 from benchmarks.report import table
 from benchmarks.resident import Resident
@@ -84,11 +82,7 @@ in the environment; ×: how many times that the default takes.
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
-    parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--out", type=Path, default=machine.RESULTS / "allocator.json")
-    parser.add_argument("--force", action="store_true", help="measure even under load")
-    parser.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="for quiet")
+    parser = command.parser(__doc__, "allocator.json", 10, "turns of each process")
     chosen = parser.parse_args(argv)
     if chosen.rounds < 1:
         parser.error("`--rounds` must be positive.")
@@ -96,14 +90,7 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("this system's allocator is not glibc's.")
     if clash := [name for name in (*KEEP, "GLIBC_TUNABLES", "LD_PRELOAD") if name in os.environ]:
         parser.error(f"{', '.join(clash)} in the environment: unset it.")
-    if not chosen.force:
-        quiet.demand(chosen.wait)
-    document = {
-        "command": shlex.join(["python", "benchmarks/allocator.py", *(argv or sys.argv[1:])]),
-        "machine": machine.describe(),
-        "forced": chosen.force,
-        **measure(chosen.rounds),
-    }
+    document = command.begin("allocator.py", chosen, argv) | measure(chosen.rounds)
     machine.write_json(chosen.out, document)
     machine.write_whole(chosen.out.with_suffix(".md"), markdown(document))
     print(markdown(document))
@@ -111,8 +98,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except quiet.NotQuiet as why:
-        print(f"allocator: refused: {why}. See --wait and --force.", file=sys.stderr)
-        sys.exit(4)
+    command.run(main)

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shlex
 import statistics
 import subprocess
 import sys
@@ -24,7 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import machine, quiet
+from benchmarks import command, machine, quiet
 from benchmarks.report import table
 from jaxrnn import text
 
@@ -32,25 +31,13 @@ PREFIXES = ("子曰", "君子")
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
+    parser = command.parser(__doc__, "end_to_end.json", 3, "whole processes of each")
     parser.add_argument("--epochs", type=int, default=160)
-    parser.add_argument("--rounds", type=int, default=3, help="whole processes of each")
-    parser.add_argument("--out", type=Path, default=machine.RESULTS / "end_to_end.json")
-    parser.add_argument("--force", action="store_true", help="measure even under load")
-    parser.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="for quiet")
     chosen = parser.parse_args(argv)
     if chosen.epochs < 1 or chosen.rounds < 1:
         parser.error("`--epochs` and `--rounds` must be positive.")
-    if not chosen.force:
-        quiet.demand(chosen.wait)
-    words = sys.argv[1:] if argv is None else argv
-    document: dict[str, Any] = {
-        "command": shlex.join(["python", "benchmarks/end_to_end.py", *words]),
-        "machine": machine.describe(),
-        "epochs": chosen.epochs,
-        "forced": chosen.force,
-        "runs": {"jaxrnn": [], "torch": []},
-    }
+    document = command.begin("end_to_end.py", chosen, argv)
+    document |= {"epochs": chosen.epochs, "runs": {"jaxrnn": [], "torch": []}}
     with tempfile.TemporaryDirectory() as folder:
         return _run(chosen, document, Path(folder))
 
@@ -148,8 +135,4 @@ def markdown(document: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except quiet.NotQuiet as why:
-        print(f"end_to_end: refused: {why}. See --wait and --force.", file=sys.stderr)
-        sys.exit(4)
+    command.run(main)

@@ -8,8 +8,6 @@ Exit status: 0 done, 2 bad input, 4 the machine is not quiet.
 
 from __future__ import annotations
 
-import argparse
-import shlex
 import statistics
 import sys
 import time
@@ -24,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxrnn
-from benchmarks import machine, quiet
+from benchmarks import command, machine
 from benchmarks.report import table
 
 T, B, D, H = 35, 32, 256, 256
@@ -115,21 +113,11 @@ def markdown(document: dict[str, Any]) -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n\n")[0])
-    parser.add_argument("--rounds", type=int, default=60, help="calls of each")
-    parser.add_argument("--out", type=Path, default=machine.RESULTS / "options.json")
-    parser.add_argument("--force", action="store_true", help="measure even under load")
-    parser.add_argument("--wait", type=float, default=0, metavar="SECONDS", help="for quiet")
+    parser = command.parser(__doc__, "options.json", 60, "calls of each")
     chosen = parser.parse_args(argv)
     if chosen.rounds < 1:
         parser.error("`--rounds` must be positive.")
-    if not chosen.force:
-        quiet.demand(chosen.wait)
-    document = {
-        "command": shlex.join(["python", "benchmarks/options.py", *(argv or sys.argv[1:])]),
-        "machine": machine.describe(),
-        "forced": chosen.force,
-    }
+    document = command.begin("options.py", chosen, argv)
     document["results"] = measure(chosen.rounds)
     machine.write_json(chosen.out, document)
     machine.write_whole(chosen.out.with_suffix(".md"), markdown(document))
@@ -138,8 +126,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except quiet.NotQuiet as why:
-        print(f"options: refused: {why}. See --wait and --force.", file=sys.stderr)
-        sys.exit(4)
+    command.run(main)

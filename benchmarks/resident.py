@@ -28,17 +28,19 @@ class Resident:
 
     def __init__(self, framework: str, **variables: str):
         self.framework = framework
-        self.stderr = tempfile.TemporaryFile("w+")  # noqa: SIM115  it lives with the worker: see `close`
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.worker", framework],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.stderr,
-            text=True,
-            cwd=ROOT,
-            env={**environment(), **variables},
-            start_new_session=True,
-        )
+        with contextlib.ExitStack() as opened:
+            self.stderr = opened.enter_context(tempfile.TemporaryFile("w+"))
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "benchmarks.worker", framework],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=self.stderr,
+                text=True,
+                cwd=ROOT,
+                env={**environment(), **variables},
+                start_new_session=True,
+            )
+            self._opened = opened.pop_all()  # until `close`
         self.hello = self._answer()
 
     @property
@@ -81,7 +83,7 @@ class Resident:
             self.process.kill()
             self.process.wait()
         self.process.stdout.close()
-        self.stderr.close()
+        self._opened.close()
 
     def __enter__(self) -> Resident:
         return self

@@ -29,7 +29,7 @@ import jax
 
 from jaxrnn._types import Cell, Layer
 from jaxrnn.layers import bidirectional, stack, unroll
-from jaxrnn.testing import _gaps, _time, _transforms, _truth  # noqa: F401  each adds laws to LAWS
+from jaxrnn.testing import _gaps, _time, _transforms, _truth  # noqa: F401  importing them fills LAWS
 from jaxrnn.testing._case import Answer, Case, draw
 from jaxrnn.testing._compare import same
 from jaxrnn.testing._explain import Difference, explain
