@@ -74,15 +74,16 @@ def is_tokens(xs: Any) -> bool:
 
 
 def wide(ids: Any) -> jax.Array:
-    """Token ids in at least 32 bits, in which the size of any vocabulary can be written."""
-    if (
-        isinstance(ids, np.ndarray)
-        and ids.dtype.itemsize > 4
-        and not jax.config.read("jax_enable_x64")
-    ):
-        ids = np.where(ids == ids.astype(np.int32), ids, -1)  # JAX would wrap what does not fit
-    ids = jnp.asarray(ids)
-    return ids if ids.dtype.itemsize >= 4 else ids.astype(jnp.int32)
+    """Token ids as int32, in which the size of any vocabulary can be written. An id that does not
+    fit is -1, which is no token either: it is not wrapped."""
+    if not isinstance(ids, jax.Array):
+        ids = np.asarray(ids)
+    most = np.iinfo(np.int32).max
+    if np.iinfo(ids.dtype).max > most:
+        where = np.where if isinstance(ids, np.ndarray) else jnp.where
+        fits = (ids >= 0) & (ids <= most)
+        ids = where(fits, where(fits, ids, 0).astype(np.int32), -1)
+    return jnp.asarray(ids, jnp.int32)
 
 
 def batch_shape_of(xs: Any, time_axes: int = 1) -> tuple[int, ...]:

@@ -11,12 +11,12 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
-from jaxrnn import _checks, engine
+from jaxrnn import _checks, _containers, engine
 from jaxrnn._axes import automatic, vary_alike
 from jaxrnn._types import Carry, Layer, Params, brief
 
 
-@jax.tree_util.register_dataclass
+@_containers.params
 @dataclasses.dataclass(frozen=True, eq=False)
 class HeadParams:
     """w (F, V), b (V), with F the layer's output_size."""
@@ -25,7 +25,7 @@ class HeadParams:
     b: jax.Array
 
 
-@jax.tree_util.register_dataclass
+@_containers.params
 @dataclasses.dataclass(frozen=True, eq=False)
 class LanguageModelParams:
     """The layer's own params, and the head's."""

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 
 from jaxrnn import _checks
 from jaxrnn._types import Layer
+from jaxrnn.engine._read import inlined
 
 
 def estimate_bytes(
@@ -58,7 +59,11 @@ def estimate_bytes(
         outputs, back = jax.vjp(partial(layer.apply, **noise), params, carry, xs)
         return jax.tree.leaves(outputs), jax.tree.leaves(back)
 
-    jaxpr, shapes = jax.make_jaxpr(forwards, return_shape=True)(params, carry, xs)
+    question = params, carry, xs
+    traced, shapes = jax.make_jaxpr(forwards, return_shape=True)(*question)
+    jaxpr = jax.make_jaxpr(partial(inlined, traced.jaxpr, traced.consts))(
+        *jax.tree.leaves(question)
+    )
     known = {*jaxpr.jaxpr.invars, *filter(_is_var, jaxpr.jaxpr.outvars[: len(shapes[0])])}
     for equation in jaxpr.jaxpr.eqns:
         if equation.primitive.name in ("reshape", "slice") and known.issuperset(equation.invars):

@@ -58,7 +58,7 @@ class Dropout:
         to drop."""
         _checks.key(key)
         if key is None:
-            return params, xs, None, self._zone(None, carry, len(xs))
+            return params, xs, None, self._zone(None, carry, xs.shape[0])
         key_inputs, key_recurrent, key_weights, key_zone = jax.random.split(key, 4)
         kept = None
         if self.inputs:
@@ -70,7 +70,7 @@ class Dropout:
         if self.recurrent:
             h = _of(carry, "h", "recurrent")
             kept = scaled_mask(key_recurrent, self.recurrent, h.shape, h.dtype)
-        return params, xs, kept, self._zone(key_zone, carry, len(xs))
+        return params, xs, kept, self._zone(key_zone, carry, xs.shape[0])
 
     def _zone(self, key: jax.Array | None, carry: Carry, steps: int) -> Any:
         if not np.any(self.zoneout):

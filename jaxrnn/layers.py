@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 from inspect import signature
 from typing import Any
 
@@ -79,21 +80,23 @@ class Unroll:
 
         A carry of None means the initial one. See :func:`unroll` for the rest.
         """
-        batch_shape, when = _at_the_door(xs, lengths, mask, resets)
         if _checks.is_tokens(xs) and not getattr(self.cell, "takes_tokens", False):
             raise TypeError(
                 f"xs is {jnp.result_type(xs)}, which means token ids, but {self.cell} does not say "
                 f"`takes_tokens = True`: give it features as floats."
             )
-        carry, xs = self._carry(params, carry, batch_shape), jnp.asarray(xs)
-        batch = slice(1, 1 + len(batch_shape))
+        return _walk(self, params, carry, xs, (lengths, mask, resets), key)
+
+    def _walk(self, params, carry, xs, when: When, key) -> tuple[Carry, jax.Array]:
+        batch_shape = _checks.batch_shape_of(xs)
+        carry, batch = self._carry(params, carry, batch_shape), slice(1, 1 + len(batch_shape))
 
         def out(split):
             return jax.tree.map(lambda _: split(batch), carry), split(slice(batch.stop))
 
-        return automatic(self._walk, xs, out)(params, carry, xs, when, key)
+        return automatic(self._drop_and_walk, xs, out)(params, carry, xs, when, key)
 
-    def _walk(self, params, carry, xs, when: When, key) -> tuple[Carry, jax.Array]:
+    def _drop_and_walk(self, params, carry, xs, when: When, key) -> tuple[Carry, jax.Array]:
         params, xs, kept, zone = self.dropout.draw(key, params, carry, xs)
         carry, ys = engine.walk(
             self.cell,
@@ -167,7 +170,9 @@ class Bidirectional:
         key: jax.Array | None = None,
     ) -> tuple[Carry, jax.Array]:
         """xs (T, *batch, I), or token ids (T, *batch) -> carries, ys (T, *batch, output_size)."""
-        _, when = _at_the_door(xs, lengths, mask, resets)
+        return _walk(self, params, carry, xs, (lengths, mask, resets), key)
+
+    def _walk(self, params, carry, xs, when: When, key) -> tuple[Carry, jax.Array]:
         _same_count("params", params, 2, self)
         carry = _carries(carry, 2, self)
         walks = [
@@ -230,7 +235,9 @@ class Stack:
         key: jax.Array | None = None,
     ) -> tuple[Carry, jax.Array]:
         """xs (T, *batch, I), or token ids (T, *batch) -> carries, ys (T, *batch, output_size)."""
-        _, when = _at_the_door(xs, lengths, mask, resets)
+        return _walk(self, params, carry, xs, (lengths, mask, resets), key)
+
+    def _walk(self, params, carry, xs, when: When, key) -> tuple[Carry, jax.Array]:
         _same_count("params", params, len(self.layers), self)
         depth, carries = len(self.layers), []
         keys, keys_between = _keys(key, depth), _keys(key, depth, salt=1)
@@ -245,14 +252,38 @@ class Stack:
         return tuple(carries), xs
 
 
-def _at_the_door(xs: Any, lengths: Any, mask: Any, resets: Any) -> tuple[tuple[int, ...], When]:
-    """Batch shape and `When` of a sequence, checked once."""
-    batch_shape = _checks.batch_shape_of(xs)
-    return batch_shape, engine.when((np.shape(xs)[0], *batch_shape), lengths, mask, resets)
+def _walk(layer: Any, params: Params, carry: Carry | None, xs: Any, when: tuple, key: Any) -> Any:
+    """`layer._walk` of checked arguments, compiled once for each layer and form of these: a layer
+    is a value. `when`: lengths, mask and resets as they were given."""
+    _checks.key(key)
+    shape = (np.shape(xs)[0], *_checks.batch_shape_of(xs)) if np.ndim(xs) else ()
+    xs = _checks.wide(xs) if _checks.is_tokens(xs) else jnp.asarray(xs)
+    walk = _compiled if _is_value(layer) else type(layer)._walk
+    try:
+        return walk(layer, params, carry, xs, engine.when(shape, *when), key)
+    except TypeError as error:
+        if "custom_vjp" not in str(error):
+            raise
+        raise TypeError(
+            f"forward-mode differentiation (jvp, jacfwd) does not go through the hand-written "
+            f'adjoint of {layer}: take `unroll(cell, engine="scan")` for it.'
+        ) from error
+
+
+@partial(jax.jit, static_argnums=0, inline=False)
+def _compiled(layer, params, carry, xs, when, key):
+    return layer._walk(params, carry, xs, when, key)
+
+
+def _is_value(layer: Any) -> bool:
+    try:
+        hash(layer)
+    except TypeError:
+        return False  # a cell of one's own that cannot be hashed
+    return True
 
 
 def _keys(key: jax.Array | None, count: int, salt: int = 0) -> list[jax.Array | None]:
-    _checks.key(key)
     if key is None:
         return [None] * count
     return list(jax.random.split(key, (2, count))[salt])

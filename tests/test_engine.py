@@ -239,7 +239,9 @@ def test_an_idle_rows_carry_is_never_computed_with(engine, reverse, getkey):
 def test_forward_mode_is_told_what_to_do(getkey):
     layer = jaxrnn.unroll(jaxrnn.gru(4))
     params, xs = layer.init(getkey(), 3), jax.random.normal(getkey(), (5, 2, 3))
-    with pytest.raises(TypeError, match=r'forward-mode .* GRU\(.*: take `unroll\(cell, engine="sc'):
+    with pytest.raises(
+        TypeError, match=r'forward-mode .* Unroll\(.*: take `unroll\(cell, engine="sc'
+    ):
         jax.jvp(lambda xs: layer.apply(params, None, xs)[1], (xs,), (xs,))
     plain = jaxrnn.unroll(jaxrnn.gru(4), engine="scan")
     slope = jax.jvp(lambda xs: plain.apply(params, None, xs)[1].sum(), (xs,), (xs,))[1]

@@ -1,6 +1,7 @@
 """A batch over several devices: every layer, under `jax.shard_map` and under NamedSharding, gives
 what one device gives. `conftest.py` makes four devices of one CPU."""
 
+import re
 from functools import partial
 
 import jax
@@ -102,3 +103,33 @@ def test_a_language_model_with_dropout(mesh, getkey):
 
     want = jit(jax.value_and_grad(lambda p: model.loss(p, None, tokens, targets)[0]))(params)
     same(numpy(jit(jax.value_and_grad(mean))(*there)), numpy(want))
+
+
+SPLIT = {
+    **{name: LAYERS[name] for name in ("lstm-deep", "gru-stack", "gru-before-one", "own-deep")},
+    "relu": jaxrnn.bidirectional(jaxrnn.vanilla(4, "relu")),
+    "carries": jaxrnn.unroll(jaxrnn.lstm(4), keep="carries"),
+    "chunks": jaxrnn.unroll(jaxrnn.gru(4), keep="chunks"),
+    "bfloat16": jaxrnn.unroll(jaxrnn.lstm(4, matmul_dtype="bfloat16")),
+}
+
+
+@pytest.mark.parametrize("tokens", [False, True], ids=["features", "tokens"])
+@pytest.mark.parametrize("name", SPLIT)
+def test_a_gradient_gathers_nothing(name, tokens):
+    """Each device works on its rows; sums of gradients are all that goes between them."""
+    layer, mesh = SPLIT[name], jax.make_mesh((DEVICES,), ("batch",), axis_types=(AxisType.Auto,))
+    if tokens and name.startswith("own"):
+        pytest.skip("a cell that reads no tokens")
+    params = jax.eval_shape(lambda: layer.init(jax.random.key(0), 5))
+    xs = jax.ShapeDtypeStruct((6, B) if tokens else (6, B, 5), jnp.int32 if tokens else jnp.float64)
+
+    def loss(params, xs):
+        lengths = jnp.arange(B, dtype=jnp.int32)
+        return (layer.apply(params, None, xs, lengths=lengths)[1] ** 2).sum()
+
+    whole, rows = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), (None, "batch")))
+    gradient = jit(jax.grad(loss), in_shardings=(whole, rows), out_shardings=whole)
+    program = gradient.lower(params, xs).compile().as_text()
+    sent = set(re.findall(r"\b(all-\w+|collective-\w+|reduce-scatter)(?:-start)?\(", program))
+    assert sent == {"all-reduce"}

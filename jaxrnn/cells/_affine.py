@@ -35,10 +35,16 @@ def seen(h: jax.Array, kept: jax.Array | None) -> jax.Array:
 
 def dot(a: jax.Array, b: jax.Array, dtype: str | None = None) -> jax.Array:
     """a @ b; with `dtype`, of operands rounded to it, summed in float32."""
+    return contract(a, b, ((a.ndim - 1,), (0,)), dtype)
+
+
+def contract(a: jax.Array, b: jax.Array, axes: Any, dtype: str | None = None) -> jax.Array:
+    """The sum of a times b over these axes of each, with `dtype` as in `dot`."""
     if dtype is None:
-        return a @ b
-    narrow = jnp.matmul(a.astype(dtype), b.astype(dtype), preferred_element_type=jnp.float32)
-    return narrow.astype(a.dtype)
+        return jax.lax.dot_general(a, b, (axes, ((), ())))
+    a, b, wide = a.astype(dtype), b.astype(dtype), a.dtype
+    narrow = jax.lax.dot_general(a, b, (axes, ((), ())), preferred_element_type=jnp.float32)
+    return narrow.astype(wide)
 
 
 def drives(w_x: jax.Array, xs: jax.Array, dtype: str | None = None) -> jax.Array:
@@ -64,9 +70,9 @@ def rows(w: jax.Array, ids: jax.Array, dtype: str | None = None) -> jax.Array:
 def _rows_backwards(dtype, residuals, dy):
     w, ids = residuals
     wide = _checks.at_least_float32(w.dtype)  # or a frequent id's sum saturates
-    flat = jnp.zeros(w.shape, wide).at[ids.reshape(-1)]
-    rows = dy.reshape(-1, w.shape[1]).astype(wide)
-    return flat.add(rows, mode="drop", wrap_negative_indices=False).astype(w.dtype), None
+    rows = jnp.zeros(w.shape, wide).at[ids]
+    dw = rows.add(dy.astype(wide), mode="drop", wrap_negative_indices=False)
+    return dw.astype(w.dtype), None
 
 
 rows.defvjp(lambda w, ids, dtype: (rows(w, ids, dtype), (w, ids)), _rows_backwards)
@@ -88,13 +94,15 @@ product.defvjp(lambda x, w, dtype: (dot(x, w, dtype), (x, w)), _product_backward
 
 
 def outer(a: jax.Array, b: jax.Array, dtype: str | None = None) -> jax.Array:
-    """Σ aᵀ b over all leading axes, time and batch alike: (..., M), (..., N) -> (M, N)."""
-    return dot(a.reshape(-1, a.shape[-1]).T, b.reshape(-1, b.shape[-1]), dtype)
+    """Σ aᵀ b over all leading axes, time and batch alike: (..., M), (..., N) -> (M, N). They are
+    not merged first: a batch that is split over devices would be gathered for that."""
+    leading = tuple(range(a.ndim - 1))
+    return contract(a, b, (leading, leading), dtype)
 
 
 def total(x: jax.Array) -> jax.Array:
     """Σ x over all axes but the features."""
-    return x.reshape(-1, x.shape[-1]).sum(0)
+    return x.sum(tuple(range(x.ndim - 1)))
 
 
 def check(cell: Any, params_type: type, gates: int, params: Any, xs: Any) -> None:

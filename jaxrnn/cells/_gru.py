@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxrnn import _checks
+from jaxrnn import _checks, _containers
 from jaxrnn._types import brief
 from jaxrnn.cells import _affine, _initializers
 from jaxrnn.cells._activations import apart, sigmoid, tanh
@@ -18,7 +18,7 @@ GATES = 3  # in the order r z n
 RESETS = ("after", "before")
 
 
-@jax.tree_util.register_dataclass
+@_containers.params
 @dataclasses.dataclass(frozen=True, eq=False)
 class GRUParams:
     """w_x (I, 3H), w_h (H, 3H), b (3H), b_h (3H) or None; columns in the order r z n."""
@@ -29,6 +29,7 @@ class GRUParams:
     b_h: jax.Array | None = None
 
 
+@_containers.carry
 class GRUCarry(NamedTuple):
     """h (*batch, H)."""
 

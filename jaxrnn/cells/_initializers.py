@@ -13,7 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxrnn import _checks
+from jaxrnn import _checks, _containers
 
 Scheme = Callable[..., tuple[jax.Array, jax.Array, jax.Array, jax.Array]]
 
@@ -97,6 +97,7 @@ def draw(
     dtype: Any,
 ) -> Any:
     """Fresh params of `params_type` by a scheme."""
+    _containers.tell_flax()
     _checks.positive("input_size", input_size)
     dtype = _checks.float_dtype(dtype)
     wide = _checks.at_least_float32(dtype)  # a QR decomposition needs it, and random numbers too

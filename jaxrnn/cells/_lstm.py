@@ -7,16 +7,17 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
+from jaxrnn import _containers
 from jaxrnn._types import brief
 from jaxrnn.cells import _affine, _initializers
-from jaxrnn.cells._activations import apart, tanh
+from jaxrnn.cells._activations import apart, each, tanh
 
 GATES = 4  # in the order i f g o
+ACTIVATIONS = ("sigmoid", "sigmoid", "tanh", "sigmoid")
 
 
-@jax.tree_util.register_dataclass
+@_containers.params
 @dataclasses.dataclass(frozen=True, eq=False)
 class LSTMParams:
     """w_x (I, 4H), w_h (H, 4H), b (4H), b_h (4H) or None; columns in the order i f g o."""
@@ -27,6 +28,7 @@ class LSTMParams:
     b_h: jax.Array | None = None
 
 
+@_containers.carry
 class LSTMCarry(NamedTuple):
     """h (*batch, H), the output; c (*batch, H), the memory."""
 
@@ -131,19 +133,13 @@ class LSTM:
         w_h, b, kept = w
         h, c = _affine.seen(carry.h, kept), carry.c
         a = _affine.plus(drive + _affine.dot(h, w_h, self.matmul_dtype), b)
-        i, f, g, o = jnp.split(self._activate(a), GATES, axis=-1)
+        i, f, g, o = jnp.split(apart(each(ACTIVATIONS, a)), GATES, axis=-1)
         c_next = apart(f * c + i * g)
         tanh_c = tanh(c_next)
         slopes = [g * i * (1 - i), c * f * (1 - f), i * (1 - g * g), tanh_c * o * (1 - o)]
         saved = Saved(jnp.concatenate(slopes, axis=-1), o * (1 - tanh_c * tanh_c), f, h)
         y = o * tanh_c
         return LSTMCarry(h=y, c=c_next), y, saved
-
-    def _activate(self, a: jax.Array) -> jax.Array:
-        """σ, σ, tanh, σ of the gates (*batch, 4H) in one pass, as s·tanh(s·a) + 1 - s."""
-        s = np.repeat(np.array([0.5, 0.5, 1.0, 0.5]), self.hidden_size).astype(a.dtype)
-        s = jnp.broadcast_to(s, a.shape)
-        return apart(s * tanh(s * a) + (1 - s))
 
     def linearize(self, w, saved):
         w_h, _, kept = w

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxrnn import _checks
+from jaxrnn import _checks, _containers
 from jaxrnn._types import brief
 from jaxrnn.cells import _affine, _initializers
 from jaxrnn.cells._activations import tanh
@@ -16,7 +16,7 @@ from jaxrnn.cells._activations import tanh
 ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
 
 
-@jax.tree_util.register_dataclass
+@_containers.params
 @dataclasses.dataclass(frozen=True, eq=False)
 class VanillaParams:
     """w_x (I, H), w_h (H, H), b (H), b_h (H) or None."""
@@ -27,6 +27,7 @@ class VanillaParams:
     b_h: jax.Array | None = None
 
 
+@_containers.carry
 class VanillaCarry(NamedTuple):
     """h (*batch, H)."""
 

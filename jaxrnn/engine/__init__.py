@@ -90,13 +90,5 @@ def walk(
     # A carry that no valid step reads stays outside: steps without effect compute on it, and it
     # may be NaN.
     inside = select(reads(when, reverse), carry, jax.tree.map(jnp.zeros_like, carry))
-    try:
-        after, ys = walk_all(inside, (xs, when))
-    except TypeError as error:
-        if path != "divided" or "custom_vjp" not in str(error):
-            raise
-        raise TypeError(
-            f"forward-mode differentiation (jvp, jacfwd) does not go through the hand-written "
-            f'adjoint of {cell}: take `unroll(cell, engine="scan")` for it.'
-        ) from error
+    after, ys = walk_all(inside, (xs, when))
     return select(busy(when), after, carry), ys

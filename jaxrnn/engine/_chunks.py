@@ -13,8 +13,11 @@ import jax.numpy as jnp
 def in_chunks(part: Callable, reverse: bool, state: Any, timed: Any) -> tuple[Any, Any]:
     """`jax.lax.scan` of ``part(state, chunk) -> (state, out)`` over chunks of `timed`, a pytree
     that leads with time, as the outs do. All are of one size where a fitting one divides T, else
-    the last is shorter, and every array is copied to cut it off and put it together again."""
-    T = len(jax.tree.leaves(timed)[0])
+    the last is shorter, and every array is copied to cut it off and put it together again. A
+    symbolic T (of `jax.export`) has no divisors: it is one chunk."""
+    T = jax.tree.leaves(timed)[0].shape[0]
+    if not isinstance(T, int):
+        return part(state, timed)
     root = math.isqrt(max(T - 1, 0)) + 1  # the least whose square is at least T
     size = next((n for n in range(root, 2 * root) if T % n == 0), root)
     count, rest = divmod(T, size)

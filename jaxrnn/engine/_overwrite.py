@@ -23,7 +23,7 @@ def scan(
 
     leaves, spent_tree = jax.tree.flatten(spent)
     place = None
-    if getattr(cell, "overwrites", False) and leaves and len(leaves[0]):
+    if getattr(cell, "overwrites", False) and leaves and leaves[0].shape[0] != 0:
         outs, out_tree = jax.tree.flatten(jax.eval_shape(first, carry, (spent, timed)))
         alike = [(out.shape, out.dtype) == (leaves[0].shape[1:], leaves[0].dtype) for out in outs]
         place = alike.index(True) if True in alike else None
@@ -40,6 +40,6 @@ def scan(
         buffer = jax.lax.dynamic_update_index_in_dim(buffer, outs.pop(place), t, **at)
         return (carry, buffer), outs
 
-    inputs = jnp.arange(len(old)), rest, timed
+    inputs = jnp.arange(old.shape[0]), rest, timed
     (carry, old), outs = jax.lax.scan(step, (carry, old), inputs, reverse=reverse)
     return carry, jax.tree.unflatten(out_tree, [*outs[:place], old, *outs[place:]])

@@ -36,16 +36,19 @@ def _flags(name: str, flags: Any, shape: tuple[int, ...]) -> jax.Array:
 
 
 def _within(lengths: Any, shape: tuple[int, ...]) -> jax.Array:
-    lengths = _array(lengths)
+    lengths, T = _array(lengths), shape[0]
     if np.shape(lengths) != shape[1:]:
         raise ValueError(f"`lengths` must be (*batch) = {shape[1:]}, got {np.shape(lengths)}.")
     if not jnp.issubdtype(jnp.result_type(lengths), jnp.integer):
         raise TypeError(f"`lengths` must be integers, got {jnp.result_type(lengths)}.")
-    if not isinstance(lengths, Tracer):
-        out = [n for n in np.ravel(lengths) if not 0 <= n <= shape[0]]
+    if not isinstance(lengths, Tracer) and isinstance(T, int):
+        out = [n for n in np.ravel(lengths) if not 0 <= n <= T]
         if out:
-            raise ValueError(f"`lengths` must lie in 0…T = {shape[0]}, got {out[0]}.")
-    steps = jnp.arange(shape[0], dtype=jnp.int32).reshape(-1, *(1 for _ in shape[1:]))
+            raise ValueError(f"`lengths` must lie in 0…T = {T}, got {out[0]}.")
+    most = np.iinfo(np.int32).max  # of a longer one, T means as much
+    if np.iinfo(lengths.dtype).max > most:
+        lengths = (np if isinstance(lengths, np.ndarray) else jnp).minimum(lengths, most)
+    steps = jnp.arange(T, dtype=jnp.int32).reshape(-1, *(1 for _ in shape[1:]))
     return steps < jnp.asarray(lengths, jnp.int32)[None]
 
 
