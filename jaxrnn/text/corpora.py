@@ -67,18 +67,19 @@ def load_corpus(name: str | os.PathLike[str], recipe: str | None = None) -> Corp
     Sums are checked for the public files called by name; a file given by path is taken as it is,
     and is called by its file name, or by the corpus whose public file has that name.
     Raises CorpusNotFound if a public file is not to be had, and TextError for a name that is no
-    file either, a wrong sum, a zip without exactly one .txt, a text not in UTF-8, or an empty one.
+    file either, a file that cannot be read, a wrong sum, a zip without exactly one .txt, a text not
+    in UTF-8, or an empty one.
     """
     name = os.fspath(name)
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     called = name if name in CORPORA else _public_name(path.name)
     if name in _SHIPPED:
         file, source = f"{name}.txt", "shipped with jaxrnn"
         data = resources.files("jaxrnn.text").joinpath("data", file).read_bytes()
     elif name in _PUBLIC:
         file, data, source = _read_public(name)
-    elif path.is_file():
-        file, data, source = path.name, path.read_bytes(), name
+    elif os.path.isfile(path):  # unlike Path.is_file, no error for a name that no file can have
+        file, data, source = path.name, _read(path, name), name
     else:
         raise unknown("neither a corpus nor a file", name, CORPORA)
     return Corpus(
@@ -109,8 +110,8 @@ def _read_public(name: str) -> tuple[str, bytes, str]:
     if folder:
         for file in (public.file, public.file.removesuffix(".zip")):
             path, source = Path(folder, file), f"$JAXRNN_DATA/{file}"
-            if path.is_file():
-                data = path.read_bytes()
+            if os.path.isfile(path):
+                data = _read(path, source)
                 checked = file == public.file
                 return file, check_sha1(data, public.sha1, source) if checked else data, source
     url = _D2L + public.file
@@ -123,6 +124,13 @@ def _read_public(name: str) -> tuple[str, bytes, str]:
             f"set $JAXRNN_DATA to a folder with the file, or use {public.stand_in!r}, "
             "which is shipped."
         ) from error
+
+
+def _read(path: Path, source: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TextError(f"{source} cannot be read: {error.strerror}.") from error
 
 
 def _unzip(data: bytes, source: str) -> bytes:
