@@ -21,7 +21,7 @@ from typing import Annotated
 import command
 import presets
 import tyro
-from run_dir import folder, read_metrics
+from run_dir import folder, make, read_metrics
 
 from jaxrnn import text
 
@@ -44,8 +44,7 @@ def main(arguments: Arguments) -> int:
     if arguments.seeds < 1:
         raise ValueError(f"`seeds` must be positive, got {arguments.seeds}.")
     runs, failed = plan(arguments.seeds, arguments.only or presets.PRESETS), []
-    under = folder(arguments.folder)
-    under.mkdir(parents=True, exist_ok=True)
+    under, _ = make(folder(arguments.folder))
     absent = [c for c in sorted({corpus for _, corpus, _ in runs}) if not at_hand(c)]
     if absent:
         print(f"without {', '.join(absent)}, which is not at hand", flush=True)
@@ -54,6 +53,7 @@ def main(arguments: Arguments) -> int:
         if corpus in absent or len(read_metrics(run_dir)) >= epochs:
             continue
         shutil.rmtree(run_dir, ignore_errors=True)
+        make(run_dir)  # else every run would be refused, one after the other
         words = [sys.executable, str(Path(__file__).with_name("char_lm.py")), name]
         options = {"corpus": corpus, "seed": seed, "epochs": epochs, "run-dir": run_dir}
         words += [f"--{option}={value}" for option, value in options.items()]

@@ -19,12 +19,12 @@ class RunDirError(ValueError):
 
 
 class RunDir:
-    """A folder for one run: the one asked for, else a new one under runs/. Lines go out whole, in
-    one write each, so that whatever ends the process leaves only finished epochs behind. What is
-    not finite is null."""
+    """A folder for one run: the one asked for, else a new one under runs/. A line goes out in one
+    write, or what there is of it is taken back, so that whatever ends the process leaves only
+    finished epochs behind. What is not finite is null."""
 
     def __init__(self, asked: str | os.PathLike[str] | None, name: str, config: dict[str, Any]):
-        self.path, new = _numbered(name) if asked is None else _made(folder(asked))
+        self.path, new = _numbered(name) if asked is None else make(folder(asked))
         content = json.dumps(_finite(config), indent=2, ensure_ascii=False, allow_nan=False)
         try:
             self._begin(content + "\n")
@@ -49,9 +49,12 @@ class RunDir:
         data = f"{line}\n".encode()
         with _told(f"{path} cannot grow"), open(path, "ab", buffering=0) as file:
             size = file.seek(0, os.SEEK_END)
-            if file.write(data) != len(data):
+            try:
+                while data:  # a full disk takes a part, and tells so at the next
+                    data = data[file.write(data) :]
+            except BaseException:
                 file.truncate(size)
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                raise
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
@@ -83,6 +86,17 @@ def folder(given: str | os.PathLike[str]) -> Path:
         raise RunDirError(f"{given} is no folder: nobody here has that home.") from None
 
 
+def make(path: Path) -> tuple[Path, bool]:
+    """The path as a folder, and whether it is a new one."""
+    with _told(f"{path} cannot be made"):
+        try:
+            new = not path.exists()
+            path.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise RunDirError(f"{path} is a file, not a folder: name another.") from None
+    return path, new
+
+
 def write_whole(path: Path, content: str, fresh: bool = False) -> None:
     """The file at `path`, whole or not at all, and by one writer at a time: FileExistsError for
     another one, and where `fresh`, if the file is there. A file name that is not UTF-8 keeps its
@@ -102,7 +116,7 @@ def write_whole(path: Path, content: str, fresh: bool = False) -> None:
 
 def _numbered(name: str) -> tuple[Path, bool]:
     """runs/NAME-TIME, a new folder; with a number behind it where another run was faster."""
-    parent, _ = _made(Path("runs"))
+    parent, _ = make(Path("runs"))
     base = f"{name}-{time.strftime('%Y%m%d-%H%M%S')}"
     for number in itertools.count(1):
         path = parent / (base if number == 1 else f"{base}-{number}")
@@ -110,17 +124,6 @@ def _numbered(name: str) -> tuple[Path, bool]:
             path.mkdir()
             return path, True
     raise AssertionError("some number is free")
-
-
-def _made(path: Path) -> tuple[Path, bool]:
-    """The path as a folder, and whether it was made for this."""
-    with _told(f"{path} cannot be made"):
-        try:
-            new = not path.exists()
-            path.mkdir(parents=True, exist_ok=True)
-        except (FileExistsError, NotADirectoryError):
-            raise RunDirError(f"{path} is a file, not a folder: name another --run-dir.") from None
-    return path, new
 
 
 @contextlib.contextmanager
