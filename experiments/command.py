@@ -38,7 +38,6 @@ def run(work: Callable[[], int]) -> NoReturn:
     out.flush()
     if out.lost and not isinstance(out.lost, BrokenPipeError):
         status = _refuse(name, f"standard output cannot be written: {out.lost.strerror}.")
-    err.flush()
     sys.exit(status)
 
 
@@ -86,5 +85,4 @@ def _windows() -> Iterator[Window]:
         now = old.line_buffering, old.write_through
         window = Window(old.detach(), old.encoding, errors, None, *now)
         setattr(sys, name, window)
-        setattr(sys, f"__{name}__", window)  # what Python flushes as it ends
         yield window

@@ -100,8 +100,6 @@ def prepare(
     """The preset of that name, its fields changed where a change is not None."""
     preset = presets.find(name)
     changed = _changed(preset, {k: v for k, v in changes.items() if v is not None})
-    if not 0 <= seed < 2**32:  # jax.random.key reads no more bits of it
-        raise ValueError(f"`seed` must lie in 0…{2**32 - 1}, got {seed}.")
     _check_device()
     shown = {"epochs": preset.epochs, "every": preset.every}
     as_claimed = dataclasses.replace(changed, **shown) == preset and unit == "char"
@@ -109,7 +107,7 @@ def prepare(
     encoded = text.encode(loaded, cut=changed.cut or None, unit=unit)
     said = prefixes or _own_prefixes(loaded, encoded)
     experiment = Experiment(name, changed, as_claimed, seed, loaded, encoded, said)
-    experiment.batches(0)
+    experiment.batches(0)  # refuses a seed whose bits `init` would not see, too
     for prefix in prefixes:
         _check_prefix(prefix, encoded.vocab)
     return experiment

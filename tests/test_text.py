@@ -531,3 +531,12 @@ def test_what_cannot_be_batched_is_refused():
     assert refusal(text.batches, "random", ids.reshape(10, 10), 3, 3, 0, 0) == (
         "`ids` must be one text (len,), got shape (10, 10)."
     )
+    assert refusal(text.batches, "random", ids, 3, 3, -1, 0) == (
+        "`seed` must lie in 0…4294967295, got -1."
+    )
+    assert refusal(text.batches, "random", ids, 3, 3, 2**32, 0) == (
+        "`seed` must lie in 0…4294967295, got 4294967296."
+    )
+    assert refusal(text.batches, "random", ids, 3, 3, 0, 2**32) == (
+        "`epoch` must lie in 0…4294967295, got 4294967296."
+    )
