@@ -710,6 +710,12 @@ def test_what_cannot_be_batched_is_refused():
         "`batch_size` must be a positive integer, got 3.0."
     )
     assert refusal(text.batches, "random", ids, 3, 3, -1, 0) == "`seed` must be 0 or more, got -1."
+    assert refusal(text.batches, "random", ids, 3, 3, 2**32, 0) == (
+        "`seed` must lie in 0…4294967295, got 4294967296."
+    )
+    assert refusal(text.batches, "random", ids, 3, 3, 0, 2**32) == (
+        "`epoch` must lie in 0…4294967295, got 4294967296."
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.uint64, np.uint32])

@@ -40,11 +40,14 @@ def batches(
 ) -> Batches:
     """The minibatches of one epoch over ids (len,), by one of the four rules above.
 
-    Raises TextError for an unknown rule, sizes below 1, and a text too short to give one minibatch
-    whatever the offset.
+    Raises TextError for an unknown rule, sizes below 1, a text too short to give one minibatch
+    whatever the offset, and a seed or an epoch outside of 32 bits: as `jax.random.key` takes a
+    seed, and so that no two pairs are the same words of entropy (2³², 0 is 0, 1).
     """
     ids = _check(sampling, ids, batch_size, num_steps)
-    seed, epoch = not_negative("seed", seed), not_negative("epoch", epoch)
+    for name, value in (("seed", seed), ("epoch", epoch)):
+        if not_negative(name, value) >= 2**32:
+            raise TextError(f"`{name}` must lie in 0…{2**32 - 1}, got {value}.")
     draw_starts, _ = _RULES[sampling]
     starts = draw_starts(len(ids), batch_size, num_steps, np.random.default_rng([seed, epoch]))
     windows = time_major(ids[starts[..., None] + np.arange(num_steps + 1)])
