@@ -5,12 +5,16 @@ import os
 import zlib
 from pathlib import Path
 
+import _program_cache
+
+os.environ.update(_program_cache.settings())
 # Several test processes may share one GPU; by default, the first would take most of its memory.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
 import hypothesis
 import jax
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 # A property that compiles takes seconds on its first example; and a red run must be red again.
 hypothesis.settings.register_profile("jaxrnn", deadline=None, derandomize=True)
@@ -69,6 +73,18 @@ def _dtype_promotion(request):
     lenient = request.node.get_closest_marker("standard_promotion")
     with jax.numpy_dtype_promotion("standard" if lenient else "strict"):
         yield
+
+
+@pytest.fixture
+def compiled_here():
+    """No program comes from the persistent cache: what a test reads of one, its bytes or its text,
+    is what the compiler does with it now."""
+    before = jax.config.read("jax_enable_compilation_cache")
+    jax.config.update("jax_enable_compilation_cache", False)
+    compilation_cache.reset_cache()  # JAX asks only once whether there is one
+    yield
+    jax.config.update("jax_enable_compilation_cache", before)
+    compilation_cache.reset_cache()
 
 
 @pytest.fixture

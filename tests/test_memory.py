@@ -18,6 +18,7 @@ CELLS = {"lstm": lstm(H), "gru": gru(H), "gru-before": gru(H, "before"), "tanh":
 LEAVES = {"lstm": 2, "gru": 1, "gru-before": 1, "tanh": 1}  # of the carry, H wide each
 GATES = {"lstm": 7, "gru": 6, "gru-before": 6, "tanh": 2}  # numbers kept a unit and instant
 WIDE = {"lstm": 4, "gru": 3, "gru-before": 3, "tanh": 1}
+here = pytest.mark.usefixtures("compiled_here")
 
 
 def forms(layer, dtype=jnp.float32):
@@ -59,6 +60,7 @@ def test_the_formula(name):
         assert abs(estimate_bytes(layer, T, B, jnp.bfloat16) - halves) <= small
 
 
+@here
 @pytest.mark.parametrize("depth", [1, 3])
 @pytest.mark.parametrize("name", CELLS)
 def test_what_xla_allocates(name, depth):
@@ -77,6 +79,7 @@ def test_what_xla_allocates(name, depth):
     assert carries < (1 if name == "tanh" else 0.75) * gates
 
 
+@here
 @pytest.mark.parametrize(
     "layer",
     [
@@ -98,6 +101,7 @@ def test_no_step_copies_all_of_time(layer):
     assert not [loop for loop in loops if re.search(rf"= \w+\[{T},[^=]*copy\(", loop)]
 
 
+@here
 @pytest.mark.parametrize("name", ["lstm", "gru", "tanh"])
 def test_what_is_spent_is_overwritten(name):
     """A layer needs less than its drives and their gradients beside what it keeps."""
