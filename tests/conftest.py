@@ -11,6 +11,7 @@ os.environ.update(_program_cache.settings())
 # Several test processes may share one GPU; by default, the first would take most of its memory.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
+import chex
 import hypothesis
 import jax
 import pytest
@@ -75,11 +76,17 @@ def _dtype_promotion(request):
         yield
 
 
+@pytest.fixture(autouse=True)
+def _traces():
+    """chex counts the traces of a function by its name: each test begins anew."""
+    chex.clear_trace_counter()
+
+
 @pytest.fixture
 def compiled_here():
     """No program comes from the persistent cache: what a test reads of one, its bytes or its text,
     is what the compiler does with it now."""
-    before = jax.config.read("jax_enable_compilation_cache")
+    before = jax.config.jax_enable_compilation_cache
     jax.config.update("jax_enable_compilation_cache", False)
     compilation_cache.reset_cache()  # JAX asks only once whether there is one
     yield
