@@ -15,7 +15,6 @@ import chex
 import hypothesis
 import jax
 import pytest
-from jax.experimental.compilation_cache import compilation_cache
 
 # A property that compiles takes seconds on its first example; and a red run must be red again.
 hypothesis.settings.register_profile("jaxrnn", deadline=None, derandomize=True)
@@ -80,18 +79,6 @@ def _dtype_promotion(request):
 def _traces():
     """chex counts the traces of a function by its name: each test begins anew."""
     chex.clear_trace_counter()
-
-
-@pytest.fixture
-def compiled_here():
-    """No program comes from the persistent cache: what a test reads of one, its bytes or its text,
-    is what the compiler does with it now."""
-    before = jax.config.jax_enable_compilation_cache
-    jax.config.update("jax_enable_compilation_cache", False)
-    compilation_cache.reset_cache()  # JAX asks only once whether there is one
-    yield
-    jax.config.update("jax_enable_compilation_cache", before)
-    compilation_cache.reset_cache()
 
 
 @pytest.fixture

@@ -46,7 +46,6 @@ def test_bound_has_just_the_products_that_the_floor_counts(w):
     assert multiplied(jaxpr.jaxpr) == flops(w)
 
 
-@pytest.mark.usefixtures("compiled_here")
 @pytest.mark.parametrize("name", ["both-ways-lstm", "dense-gru-256-backward"])
 def test_no_product_of_the_bound_is_compiled_away(name):
     w = by_name(name)

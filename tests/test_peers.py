@@ -183,7 +183,6 @@ def test_16_bits_stay_16_bits(kind, dtype, engine):
         np.testing.assert_allclose(a.astype(np.float64), b, rtol=0, atol=near)
 
 
-@pytest.mark.usefixtures("compiled_here")
 @pytest.mark.parametrize("shape", ["one", "reversed", "bidirectional"])
 @pytest.mark.parametrize("engine", ["auto", "scan"])
 def test_lengths_keep_no_history_of_carries(shape, engine):

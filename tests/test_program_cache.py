@@ -1,11 +1,17 @@
-"""A program is compiled once and found again, and a test that reads programs compiles its own."""
+"""A program that was kept is the one that would be compiled."""
 
+import contextlib
+import re
 from pathlib import Path
 
 import _program_cache
+import chex
 import jax
-import jax.numpy as jnp
+import optax
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
+
+from jaxrnn import unroll, vanilla
 
 
 @pytest.fixture
@@ -22,24 +28,48 @@ def found():
     jax.monitoring.unregister_event_listener(listen)
 
 
-def twice(x):
-    """Two functions to JAX, one program."""
-    return [jax.jit(lambda x: jnp.sin(x) @ x + 41)(x) for _ in range(2)]
+@contextlib.contextmanager
+def without_it():
+    """JAX asks only once whether there is a cache."""
+    before = jax.config.jax_enable_compilation_cache
+    for enabled in (False, before):
+        jax.config.update("jax_enable_compilation_cache", enabled)
+        compilation_cache.reset_cache()
+        if not enabled:
+            yield
+
+
+def a_program():
+    """Another function to JAX at every call, with a loop in it; and its arguments."""
+    layer = unroll(vanilla(5))
+    params = jax.eval_shape(lambda: layer.init(jax.random.key(0), 3))
+    xs = jax.ShapeDtypeStruct((7, 2, 3), params.w_x.dtype)
+    return jax.jit(jax.grad(lambda params, xs: layer.apply(params, None, xs)[1].sum())), params, xs
+
+
+def instructions(text):
+    """Without the lines of Python that each comes from, which hang on who compiled it first."""
+    return re.findall(r"^ .* = .*?(?=, metadata=|$)", text, re.MULTILINE)
 
 
 @pytest.mark.skipif(not jax.config.jax_enable_compilation_cache, reason="the cache is off")
-def test_an_equal_program_is_found_and_says_the_same(found, capfd):
-    x = jnp.arange(49.0).reshape(7, 7)
-    one, other = twice(x)
-    assert found and (one == other).all()
-    out, err = capfd.readouterr()
-    assert not out + err
-
-
-@pytest.mark.usefixtures("compiled_here")
-def test_where_programs_are_read_none_is_found(found):
-    twice(jnp.ones((7, 7)))
-    assert not found
+@pytest.mark.filterwarnings("error")
+def test_what_is_found_is_what_would_be_compiled(found):
+    """In bytes and in instructions, so that the tests which read these may read either; and it
+    answers bit for bit."""
+    function, *forms = a_program()
+    arguments = optax.tree.random_like(jax.random.key(0), forms)
+    found.clear()
+    with without_it():
+        compiled = function.lower(*forms).compile()
+        assert not found
+    for _ in range(2):
+        function, *_ = a_program()
+        loaded = function.lower(*forms).compile()
+    assert found
+    assert str(loaded.memory_analysis()) == str(compiled.memory_analysis())
+    assert instructions(loaded.as_text()) == instructions(compiled.as_text()) != []
+    chex.assert_trees_all_equal(loaded(*arguments), compiled(*arguments))
 
 
 def test_the_folder_is_of_one_processor_and_begins_anew(monkeypatch, tmp_path):
