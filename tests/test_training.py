@@ -3,6 +3,7 @@
 import math
 from functools import cache
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -74,8 +75,7 @@ def by_hand(layer, params, carry, epochs, start_carry, restart):
 
 
 def assert_equal_trees(ours, theirs, tolerance):
-    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
-        assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+    chex.assert_trees_all_close(ours, theirs, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("restart", training.RESTARTS)
@@ -176,6 +176,21 @@ def test_an_unknown_restart_is_quoted(getkey):
     state = training.start(params, rule, zeros)
     with pytest.raises(ValueError, match=r"`restart` must be one of .*'never'.* got 'always'"):
         training.epoch(model.loss, rule, state, *some_batches(getkey), zeros, "always")
+
+
+@pytest.mark.standard_promotion
+def test_an_optimizer_may_read_the_params(getkey):
+    """AdamW, of a loss without a slope, shrinks them alone: θ ← (1 - η λ) θ at every update."""
+    params, carry = jax.random.normal(getkey(), (5,)), jnp.zeros(())
+
+    def flat(params, carry, inputs, targets):
+        return 0 * params.sum(), carry
+
+    rule, batches = optax.adamw(0.1, weight_decay=0.5), jnp.zeros((N, T, B), jnp.int32)
+    state, _ = training.epoch(
+        flat, rule, training.start(params, rule, carry), batches, batches, carry
+    )
+    assert_allclose(state.params, (1 - 0.1 * 0.5) ** N * params, rtol=1e-12)
 
 
 # The optimizer
