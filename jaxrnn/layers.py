@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from inspect import signature
-from typing import Any
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -13,10 +13,12 @@ import numpy as np
 
 from jaxrnn import _checks, engine
 from jaxrnn._axes import automatic
+from jaxrnn._checks import quote
 from jaxrnn._types import Carry, Cell, Layer, Params, When, brief
 from jaxrnn.dropout import NONE, Dropout, drop, rate
+from jaxrnn.engine import Engine, Keep
 
-PADDINGS = ("zero", "held")
+Padding = Literal["zero", "held"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,25 +33,25 @@ class Unroll:
 
     cell: Cell
     reverse: bool = False
-    padding: str = "zero"
-    engine: str = "auto"
-    keep: str = "gates"
+    padding: Padding = "zero"
+    engine: Engine = "auto"
+    keep: Keep = "gates"
     dropout: Dropout = NONE
 
     def __post_init__(self):
         _checks.cell("unroll", self.cell)
         _checks.flag("reverse", self.reverse)
-        _checks.one_of("padding", self.padding, PADDINGS)
+        _checks.one_of("padding", self.padding, get_args(Padding))
         _checks.one_of("keep", self.keep, engine.KEEPS)
         path = engine.choose(self.cell, self.engine).path
         if not isinstance(self.dropout, Dropout):
-            raise TypeError(f"`dropout` must be a jaxrnn.Dropout, got {self.dropout!r}.")
+            raise TypeError(f"`dropout` must be a jaxrnn.Dropout, got {quote(self.dropout)}.")
         if self.dropout.recurrent:
             for method in ("step", "project") if path == "divided" else ("step",):
                 if "kept" not in signature(getattr(self.cell, method)).parameters:
                     raise TypeError(
                         f"recurrent dropout needs a cell whose `{method}` takes `kept`, the factor "
-                        f"of h as its products see it, and {self.cell}'s does not."
+                        f"of h as its products see it, and {quote(self.cell)}'s does not."
                     )
 
     __repr__ = brief
@@ -62,7 +64,7 @@ class Unroll:
         return self.cell.init(key, input_size, dtype)
 
     def initial_carry(self, params: Params, batch_shape: tuple[int, ...] = ()) -> Carry:
-        return self.cell.initial_carry(params, batch_shape)
+        return self.cell.initial_carry(params, _checks.batch_shape(batch_shape))
 
     def apply(
         self,
@@ -131,7 +133,7 @@ class Bidirectional:
         for layer, reverse in ((self.forward, False), (self.backward, True)):
             if not isinstance(layer, Unroll) or layer.reverse is not reverse:
                 raise TypeError(
-                    f"Bidirectional needs an Unroll and a reversed one, got {layer!r}: "
+                    f"Bidirectional needs an Unroll and a reversed one, got {quote(layer)}: "
                     f"`bidirectional` makes both of cells."
                 )
 
@@ -142,6 +144,7 @@ class Bidirectional:
         return self.forward.output_size + self.backward.output_size
 
     def init(self, key: jax.Array, input_size: int, dtype: Any = None) -> Params:
+        _checks.given_key(key)
         key_forward, key_backward = jax.random.split(key)
         return (
             self.forward.init(key_forward, input_size, dtype),
@@ -204,6 +207,7 @@ class Stack:
         return self.layers[-1].output_size
 
     def init(self, key: jax.Array, input_size: int, dtype: Any = None) -> Params:
+        _checks.given_key(key)
         keys = jax.random.split(key, len(self.layers))
         sizes = (input_size, *(layer.output_size for layer in self.layers[:-1]))
         return tuple(
@@ -262,7 +266,7 @@ def _same_count(what: str, got: Any, count: int, layer: Any) -> None:
     plain = isinstance(got, tuple) and not hasattr(got, "_fields")
     if not plain or len(got) != count:
         form = f"a tuple of {len(got)}" if plain else type(got).__name__
-        raise ValueError(f"{what} must be a tuple of {count} for {layer}, got {form}.")
+        raise ValueError(f"{what} must be a tuple of {count} for {quote(layer)}, got {form}.")
 
 
 def _carries(carry: Carry | None, count: int, layer: Any) -> tuple:
@@ -276,9 +280,9 @@ def unroll(
     cell: Cell,
     reverse: bool = False,
     *,
-    padding: str = "zero",
-    engine: str = "auto",
-    keep: str = "gates",
+    padding: Padding = "zero",
+    engine: Engine = "auto",
+    keep: Keep = "gates",
     dropout: Dropout = NONE,
 ) -> Unroll:
     """A cell as a layer that walks time, the leading axis; `reverse` walks it from the end
@@ -307,20 +311,27 @@ def unroll(
     return Unroll(cell, reverse, padding, engine, keep, dropout)
 
 
-def bidirectional(forward: Cell, backward: Cell | None = None, **options: Any) -> Bidirectional:
+def bidirectional(
+    forward: Cell,
+    backward: Cell | None = None,
+    *,
+    padding: Padding = "zero",
+    engine: Engine = "auto",
+    keep: Keep = "gates",
+    dropout: Dropout = NONE,
+) -> Bidirectional:
     """One cell for both directions (each with params of its own), or one for each
-    (Schuster & Paliwal 1997). `options` as in :func:`unroll`."""
+    (Schuster & Paliwal 1997). The options are those of :func:`unroll`."""
     backward = forward if backward is None else backward
     for cell in (forward, backward):
         _checks.cell("bidirectional", cell)
-    if "reverse" in options:
-        raise TypeError("bidirectional walks both ways and takes no `reverse`: `unroll` does.")
-    return Bidirectional(unroll(forward, **options), unroll(backward, True, **options))
+    how = padding, engine, keep, dropout
+    return Bidirectional(Unroll(forward, False, *how), Unroll(backward, True, *how))
 
 
 def stack(layers: Sequence[Layer], *, dropout: float = 0.0) -> Stack:
     """Layers -> one deep layer, bottom first. While a ``key`` is given, each number that goes from
     one layer to the next is dropped with probability `dropout` (Zaremba et al. 2014)."""
     if not isinstance(layers, Sequence):
-        raise TypeError(f"stack needs a sequence of layers, bottom first, got {layers!r}.")
+        raise TypeError(f"stack needs a sequence of layers, bottom first, got {quote(layers)}.")
     return Stack(tuple(layers), dropout)
