@@ -17,6 +17,7 @@ from jaxrnn._checks import quote
 from jaxrnn._types import Carry, Cell, Layer, Params, When, brief
 from jaxrnn.dropout import NONE, Dropout, drop, rate
 from jaxrnn.engine import Engine, Keep
+from jaxrnn.engine._when import forwards
 
 Padding = Literal["zero", "held"]
 
@@ -65,6 +66,29 @@ class Unroll:
 
     def initial_carry(self, params: Params, batch_shape: tuple[int, ...] = ()) -> Carry:
         return self.cell.initial_carry(params, _checks.batch_shape(batch_shape))
+
+    def step(self, params: Params, carry: Carry | None, x: jax.Array) -> tuple[Carry, jax.Array]:
+        """x (*batch, I), or token ids (*batch) -> carry, y (*batch, H): one instant, as `apply`
+        walks it without a key; ``functools.partial(layer.step, params)`` is a scan's body.
+
+        A carry of None means the initial one. Raises ValueError for a reversed layer.
+        """
+        if self.reverse:
+            raise ValueError(
+                f"a reversed layer walks from the end of time, and {quote(self)} cannot go one "
+                f"step at a time: take `apply`, or a layer that walks forwards."
+            )
+        _checks.arrays("params", params)
+        x = _checks.wide(x) if _checks.reads_tokens(self.cell, x) else jnp.asarray(x)
+        before = self._carry(params, carry, _checks.batch_shape_of(x, time_axes=0))
+        *_, zone = self.dropout.draw(None, params, before, x[None])
+        when = When(zone=jax.tree.map(lambda rates: rates[0], zone))
+
+        def instant(carry, x):
+            return *self.cell.step(params, carry, x), None
+
+        after, (y, _) = forwards(instant, before, reverse=False)(before, (x, when))
+        return after, y
 
     def apply(
         self,
@@ -158,6 +182,13 @@ class Bidirectional:
             for layer, p in zip((self.forward, self.backward), params, strict=True)
         )
 
+    def step(self, params: Params, carry: Carry | None, x: jax.Array) -> tuple[Carry, jax.Array]:
+        """Raises ValueError: what comes later is not there yet."""
+        raise ValueError(
+            f"a bidirectional layer reads each sequence from its end too, and {quote(self)} cannot "
+            f"go one step at a time: take `apply`, or layers that walk forwards."
+        )
+
     def apply(
         self,
         params: Params,
@@ -221,6 +252,22 @@ class Stack:
             layer.initial_carry(p, batch_shape)
             for layer, p in zip(self.layers, params, strict=True)
         )
+
+    def step(self, params: Params, carry: Carry | None, x: jax.Array) -> tuple[Carry, jax.Array]:
+        """x (*batch, I), or token ids (*batch) -> carries, y (*batch, output_size): one instant, as
+        `apply` walks it without a key. See :meth:`Unroll.step`.
+
+        Raises TypeError for a layer without `step`, ValueError where one does not walk forwards.
+        """
+        depth, carries = len(self.layers), []
+        _same_count("params", params, depth, self)
+        for layer, p, c in zip(self.layers, params, _carries(carry, depth, self), strict=True):
+            step = getattr(layer, "step", None)
+            if step is None:
+                raise TypeError(f"`step` needs one of each layer, and {quote(layer)} has none.")
+            c, x = step(p, c, x)
+            carries.append(c)
+        return tuple(carries), x
 
     def apply(
         self,
@@ -295,6 +342,11 @@ def unroll(
     ``"held"``, the last valid output. Under `jax.jit`, where no value can be refused, a length
     beyond T means T. `resets` (T, *batch): a document begins at t; a forward layer
     restarts from `initial_carry` before step t, a reversed one after it.
+
+    ``layer.step(params, carry, x)`` is one instant of a forward walk, x (*batch, I) or ids (*batch)
+    -> carry, y: to serve step by step, or as the body of a scan, ``partial(layer.step, params)``.
+    `apply` reads xs of two axes as (T, I), without a batch: an instant of a batch, (B, I), is for
+    `step`.
 
     `engine="scan"` forces the plain `lax.scan` of `cell.step`, which forward-mode
     differentiation (`jax.jvp`, `jax.jacfwd`) needs (under `jax.jit` it is JAX's own sentence that
