@@ -14,7 +14,7 @@ from _table import Leaky, LeakyCarry
 import jaxrnn
 from jaxrnn import Dropout, bidirectional, gru, lstm, stack, training, unroll, vanilla
 from jaxrnn.dropout import drop
-from jaxrnn.testing import draw, same
+from jaxrnn.testing import LAWS, draw, same
 from jaxrnn.testing._case import jit, numpy, pull
 
 ALL = Dropout(inputs=0.3, recurrent=0.4, weights=0.2, zoneout=0.25)
@@ -141,6 +141,11 @@ def test_without_a_key_nothing_is_dropped(getkey):
         carry = type(new)(*(p * a + (1 - p) * b for p, a, b in zip(rates, carry, new, strict=True)))
         ys.append(carry.h)
     same(numpy(got), numpy((carry, jnp.stack(ys))))
+
+
+def test_a_step_takes_the_expectation_too():
+    lower = unroll(lstm(4), dropout=Dropout(recurrent=0.3, zoneout=(0.25, 0.5)))
+    LAWS["step_is_a_scan_body"](stack([lower, unroll(gru(2), dropout=ALL)], dropout=0.3))
 
 
 @pytest.mark.parametrize("engine", ["auto", "scan"])

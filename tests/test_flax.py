@@ -449,6 +449,10 @@ def test_training_a_face_is_training_the_plain_params(getkey, tolerance):
 # What they refuse
 
 
+def wrong(value: Any) -> Any:
+    return value
+
+
 @pytest.mark.parametrize("make", [lambda v: RNN(v, I, rngs=nnx.Rngs(0)), linen.RNN])
 @pytest.mark.parametrize("value", [jaxrnn.lstm(H), jaxrnn.Unroll, "lstm", None])
 def test_not_a_layer(make, value):
@@ -460,16 +464,34 @@ def test_not_a_layer(make, value):
 
 
 @pytest.mark.parametrize(
-    "given", [(), ("input_size",), ("rngs",), ("rngs", "params"), ("input_size", "rngs", "params")]
+    "given",
+    [
+        (),
+        ("input_size",),
+        ("rngs",),
+        ("rngs", "params"),
+        ("input_size", "params"),
+        ("param_dtype", "params"),
+        ("input_size", "rngs", "params"),
+    ],
 )
 def test_params_come_from_one_place(given):
     every = {"input_size": I, "rngs": nnx.Rngs(0), "params": some_params(jax.random.key(0), LSTM)}
+    every["param_dtype"] = jnp.float32
     with pytest.raises(TypeError) as caught:
         RNN(LSTM, **{name: every[name] for name in given})
     assert str(caught.value) == (
         "RNN needs either `input_size` and `rngs`, to draw its params, or `params`, "
         f"got {' and '.join(given) or 'none of them'}."
     )
+
+
+def test_what_is_no_rngs_and_no_flag():
+    with pytest.raises(TypeError, match=r"`rngs` must be flax\.nnx\.Rngs, got Array\(.*key<fry>"):
+        RNN(LSTM, I, rngs=wrong(jax.random.key(0)))
+    for make in (partial(RNN, LSTM, I, rngs=nnx.Rngs(0)), partial(linen.RNN, LSTM)):
+        with pytest.raises(TypeError, match="`batch_major` must be True or False, got 'yes'"):
+            make(batch_major=wrong("yes"))
 
 
 def test_linen_cannot_count_tokens(getkey):
