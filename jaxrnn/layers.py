@@ -307,6 +307,8 @@ def _walk(layer: Any, params: Params, carry: Carry | None, xs: Any, when: tuple,
     """`layer._walk` of checked arguments, compiled once for each layer and form of these: a layer
     is a value. `when`: lengths, mask and resets as they were given."""
     _checks.key(key)
+    _checks.arrays("params", params)
+    _checks.arrays("carry", carry)
     shape = (np.shape(xs)[0], *_checks.batch_shape_of(xs)) if np.ndim(xs) else ()
     xs = _checks.wide(xs) if _checks.is_tokens(xs) else jnp.asarray(xs)
     walk = _compiled if _is_value(layer) else type(layer)._walk
@@ -321,7 +323,7 @@ def _walk(layer: Any, params: Params, carry: Carry | None, xs: Any, when: tuple,
         ) from error
 
 
-@partial(jax.jit, static_argnums=0, inline=False)
+@partial(jax.jit, static_argnums=0)
 def _compiled(layer, params, carry, xs, when, key):
     return layer._walk(params, carry, xs, when, key)
 
