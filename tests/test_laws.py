@@ -107,6 +107,18 @@ def test_every_law_fits_where_it_should():
     )
 
 
+def test_a_question_repeats_nothing():
+    """No number comes twice, in it or in that of another seed: no leaf can stand for another."""
+    asked = [draw(LAYERS["lstm-deep"], 3, seed) for seed in (0, 1)]
+    numbers = [(case.params, case.carry, case.xs, case.dcarry, case.dys) for case in asked]
+    flat = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(numbers)])
+    assert len(np.unique(flat)) == len(flat)
+    flags = np.stack([flags for case in asked for flags in (case.valid, case.fresh)])
+    for axis in range(3):
+        slices = np.moveaxis(flags, axis, 0).reshape(flags.shape[axis], -1)
+        assert len(np.unique(slices, axis=0)) == len(slices)
+
+
 @pytest.mark.slow
 def test_check_cell_runs_them_all():
     assert set(check_cell(lstm(4))) == set(LAWS)
