@@ -55,6 +55,8 @@ def daily(cell, shape, law):
         return cell in KINDS or law in MEANING
     if shape == "bidirectional" and cell in ("lstm", "own") and law in OF_BOTH_WAYS:
         return True
+    if shape == "stack" and law == "step_is_a_scan_body":
+        return cell in ("gru", "own")
     return law in (COMBINED[shape] if cell in KINDS else COMBINED[shape][:1])
 
 
@@ -99,6 +101,7 @@ def test_every_law_fits_where_it_should():
     assert {name for name, law in LAWS.items() if not law.fits(own)} == above | ours_only | {
         "tokens_are_one_hot"
     }
+    assert LAWS["step_is_a_scan_body"].fits(LAYERS["gru-stack"])
     both = {name for name, law in LAWS.items() if not law.fits(LAYERS["gru-bidirectional"])}
     assert both == {"stack_is_composition", "reversed_is_flipped"} | cell | one_way
     deep = {name for name, law in LAWS.items() if not law.fits(LAYERS["tanh-deep"])}
