@@ -103,12 +103,13 @@ def array(name: str, value: Any) -> Any:
 
 def dtype_of(name: str, value: Any) -> jnp.dtype:
     """The dtype in which JAX reads an array or a number; of anything else, a sentence."""
+    number = isinstance(value, bool | int | float | complex)
     try:
-        if not hasattr(value, "dtype") and not isinstance(value, bool | int | float | complex):
+        if not number and not hasattr(value, "dtype"):
             raise TypeError
-        own = jnp.result_type(value)
+        own = jnp.result_type(np.asarray(value) if number else value)  # 2**64 is no number of JAX's
         dtype = jax.dtypes.canonicalize_dtype(own)
-    except (TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError):
         raise TypeError(
             f"{name} must be an array of JAX or NumPy, got {type(value).__name__} {quote(value)}: "
             f"make one with `jax.numpy.asarray`."
