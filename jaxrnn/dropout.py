@@ -13,6 +13,10 @@ from jaxrnn import _checks
 from jaxrnn._axes import automatic
 from jaxrnn._types import Carry, Params, brief
 
+training_without_key = jax.make_user_context(False)
+"""Whether `training.epoch` runs without a key. JAX caches traces by it too: so a function that was
+traced elsewhere is looked at again."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Dropout:
@@ -58,7 +62,9 @@ class Dropout:
         to drop."""
         _checks.key(key)
         if key is None:
-            return params, xs, None, self._zone(None, carry, len(xs))
+            if any(np.any(getattr(self, field.name)) for field in dataclasses.fields(self)):
+                _may_do_without(self)
+            return params, xs, None, self._zone(None, carry, xs.shape[0])
         key_inputs, key_recurrent, key_weights, key_zone = jax.random.split(key, 4)
         kept = None
         if self.inputs:
@@ -70,7 +76,7 @@ class Dropout:
         if self.recurrent:
             h = _of(carry, "h", "recurrent")
             kept = scaled_mask(key_recurrent, self.recurrent, h.shape, h.dtype)
-        return params, xs, kept, self._zone(key_zone, carry, len(xs))
+        return params, xs, kept, self._zone(key_zone, carry, xs.shape[0])
 
     def _zone(self, key: jax.Array | None, carry: Carry, steps: int) -> Any:
         if not np.any(self.zoneout):
@@ -98,13 +104,22 @@ class Dropout:
 def rate(name: str, value: Any) -> float:
     """`value` as a float in [0, 1), or a sentence that quotes it."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-        raise TypeError(f"`{name}` must be a rate in [0, 1), got {value!r}.")
+        raise TypeError(f"`{name}` must be a rate in [0, 1), got {_checks.quote(value)}.")
     if not 0 <= value < 1:
         raise ValueError(f"`{name}` must be a rate in [0, 1), got {value}.")
     return float(value)
 
 
 NONE = Dropout()
+
+
+def _may_do_without(dropout: Any) -> None:
+    if training_without_key.value:
+        raise ValueError(
+            f"a layer with dropout ({dropout}) is trained without a key: give `training.epoch` a "
+            f"`key`, another each epoch, which its loss hands to the layer, or train a layer that "
+            f"drops nothing."
+        )
 
 
 def scaled_mask(key: jax.Array, rate: float, shape: tuple[int, ...], dtype: Any) -> jax.Array:
@@ -116,6 +131,7 @@ def scaled_mask(key: jax.Array, rate: float, shape: tuple[int, ...], dtype: Any)
 def drop(key: jax.Array | None, rate: float, xs: jax.Array) -> jax.Array:
     """xs, each number zero with probability `rate`, else scaled by 1 / (1 - rate)."""
     if key is None:
+        _may_do_without(rate)
         return xs
 
     def dropped(key, xs):
