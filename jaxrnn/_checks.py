@@ -194,8 +194,11 @@ def spell(tree: Any) -> str:
 
 
 def _same_leaf(got: Any, want: Any) -> bool:
+    dtypes = [getattr(leaf, "dtype", None) for leaf in (got, want)]
+    same = None not in dtypes and dtypes[0] == dtypes[1]  # so with keys, which are no numbers
     try:
-        return np.shape(got) == np.shape(want) and dtype_of("", got) == dtype_of("", want)
+        same = same or dtype_of("", got) == dtype_of("", want)
+        return same and np.shape(got) == np.shape(want)
     except TypeError:
         return False
 

@@ -87,9 +87,9 @@ LAYERS = Group(
         Mutant(
             "ids-to-any-cell",
             "ids go to a cell that does not take them",
-            FILE,
-            'and not getattr(self.cell, "takes_tokens", False)',
-            'and not getattr(self.cell, "takes_tokens", True)',
+            "_checks.py",
+            'getattr(cell, "takes_tokens", False)',
+            'getattr(cell, "takes_tokens", True)',
         ),
     ),
 )
