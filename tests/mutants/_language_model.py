@@ -55,8 +55,8 @@ LANGUAGE_MODEL = Group(
             "model-drops-the-key",
             "`apply` keeps a dropout's key from the layer",
             FILE,
-            "self._features(params, carry, tokens, **when)\n        logits",
-            'self._features(params, carry, tokens, **when | {"key": None})\n        logits',
+            "self._features(params, carry, tokens, when, key)\n        logits",
+            "self._features(params, carry, tokens, when, None)\n        logits",
         ),
         Mutant(
             "generation-prefix-one-more",

@@ -45,9 +45,9 @@ LAYERS = Group(
             "bidirectional-lengths-ignored",
             "a bidirectional layer ignores `lengths`",
             FILE,
-            "_, when = _at_the_door(xs, lengths, mask, resets)",
-            "_, when = _at_the_door(xs, None, mask, resets)",
-            at=(1, 2),
+            "_walk(self, params, carry, xs, (lengths, mask, resets), key)",
+            "_walk(self, params, carry, xs, (None, mask, resets), key)",
+            at=(2, 3),
         ),
         Mutant(
             "stack-shares-params",
