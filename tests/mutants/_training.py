@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ._mutant import Group, Mutant, tests
 
-FILE, BATCHES = "training.py", "text/_batches.py"
+FILE, BATCHES = "training/_epoch.py", "text/_batches.py"
 
 TRAINING = Group(
     "Training and batches",
