@@ -62,15 +62,17 @@ sigmoid.defjvps(lambda dx, y, x: dx * (y * (1 - y)))
 
 
 def each(gates: tuple[str, ...], x: jax.Array) -> jax.Array:
-    """The gates of x (..., G·H) in one pass; `gates` says of each which it is, "tanh" or "sigmoid"
-    (hashable, so that a differentiated call can be cached)."""
-    squashed = np.repeat(np.array([gate == "tanh" for gate in gates]), x.shape[-1] // len(gates))
-    squashed = jnp.broadcast_to(squashed, x.shape)
+    """The gates of x (..., G·H) in one pass; `gates` says of each which it is, "tanh" or
+    "sigmoid"."""
+
+    def squashed(x):  # made anew in each function: none may close over what another traced
+        which = np.array([gate == "tanh" for gate in gates])
+        return jnp.broadcast_to(np.repeat(which, x.shape[-1] // len(gates)), x.shape)
 
     def spelt_out(x):
-        z = jnp.where(squashed, jnp.minimum(2 * x, 40), jnp.minimum(-x, 88.3))
+        z = jnp.where(squashed(x), jnp.minimum(2 * x, 40), jnp.minimum(-x, 88.3))
         e = _expm1(jnp.maximum(z, -87))
-        return jnp.where(squashed, e, 1) / (2 + e)
+        return jnp.where(squashed(x), e, 1) / (2 + e)
 
     def plain(x):
         one = {"tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid}
@@ -78,5 +80,5 @@ def each(gates: tuple[str, ...], x: jax.Array) -> jax.Array:
         return jnp.concatenate([one[gate](part) for gate, part in parts], axis=-1)
 
     function = _on_cpu(spelt_out, plain)
-    function.defjvps(lambda dx, y, x: dx * jnp.where(squashed, 1 - y * y, y * (1 - y)))
+    function.defjvps(lambda dx, y, x: dx * jnp.where(squashed(y), 1 - y * y, y * (1 - y)))
     return function(x)
