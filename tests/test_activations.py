@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jaxrnn
-from jaxrnn.cells import _activations
+from jaxrnn.engine import _activations
 
 pytestmark = pytest.mark.float32
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxrnn import _checks, _containers
 from jaxrnn._types import brief
 from jaxrnn.cells import _affine, _initializers
-from jaxrnn.cells._activations import apart, sigmoid, tanh
+from jaxrnn.engine._activations import apart, sigmoid, tanh
 
 GATES = 3  # in the order r z n
 RESETS = ("after", "before")

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxrnn import _containers
 from jaxrnn._types import brief
 from jaxrnn.cells import _affine, _initializers
-from jaxrnn.cells._activations import apart, each, tanh
+from jaxrnn.engine._activations import apart, each, tanh
 
 GATES = 4  # in the order i f g o
 ACTIVATIONS = ("sigmoid", "sigmoid", "tanh", "sigmoid")

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxrnn import _checks, _containers
 from jaxrnn._types import brief
 from jaxrnn.cells import _affine, _initializers
-from jaxrnn.cells._activations import tanh
+from jaxrnn.engine._activations import tanh
 
 ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
 
