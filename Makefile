@@ -51,7 +51,7 @@ format: $(VENV)/.ready-dev
 setup: $(VENV)/.ready-$(EXTRA)
 
 clean:
-	rm -rf .venv .venv-newest build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-newest build dist .pytest_cache .ruff_cache .hypothesis .jax_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp tells that an extra is installed, and is made last: a set-up that was cut short, or an

@@ -4,30 +4,40 @@
 
 A band is the range of ln(perplexity - 1) over the seeds 0 to 4, widened at both ends by half its
 width, and by 0.15 at least. Exit status 1 if a preset states another band, or if a seed is
-outside the one that it states, 2 if the first seeds are not all there.
+outside the one that it states, 2 if the first seeds are not all there, or no band is judged.
 """
 
 from __future__ import annotations
 
 import math
-import sys
-from pathlib import Path
+from typing import Annotated
 
+import command
 import presets
 import report
+import tyro
 from claims import Band
+from run_dir import folder
 
 FIRST = range(5)
 LEAST = 0.15
 
 
-def main(folder: Path) -> int:
-    wrong = 0
-    for (name, corpus), seeds in report.read(folder).items():
-        for claim in presets.PRESETS[name].claims:
-            if isinstance(claim, Band) and claim.corpus == corpus != "time_machine":
-                wrong += not told(name, claim, seeds)
-    return 1 if wrong else 0
+def main(runs: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]) -> int:
+    """Hold the bands of the presets to what a campaign's seeds give.
+
+    Args:
+        runs: The campaign's folder.
+    """
+    judged = [
+        told(name, claim, seeds)
+        for (name, corpus), seeds in report.read(folder(runs)).items()
+        for claim in presets.PRESETS[name].claims
+        if isinstance(claim, Band) and claim.corpus == corpus != "time_machine"
+    ]
+    if not judged:
+        raise ValueError(f"{runs} holds no run whose preset states a band of its text.")
+    return 0 if all(judged) else 1
 
 
 def told(name: str, claim: Band, seeds: dict[int, list[float]]) -> bool:
@@ -36,7 +46,10 @@ def told(name: str, claim: Band, seeds: dict[int, list[float]]) -> bool:
     seen = {seed: claim.seen(run) for seed, run in whole.items()}
     if not seen.keys() >= {*FIRST}:
         raise ValueError(f"{name} has no whole run of seeds 0 to 4 on {claim.corpus}.")
-    low, high = band([value for seed, value in seen.items() if seed in FIRST])
+    first = [value for seed, value in seen.items() if seed in FIRST]
+    if not all(1 < value < math.inf for value in first):
+        raise ValueError(f"{name} on {claim.corpus}: {first} give no band, which is of ln(x - 1).")
+    low, high = band(first)
     stated = near(claim.high, high) and (claim.low == 1 or near(claim.low, low))
     kept = all(claim.low <= value <= claim.high for value in seen.values())
     values = " ".join(f"{value:.4g}" for value in seen.values())
@@ -57,11 +70,4 @@ def band(values: list[float]) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2 or not Path(sys.argv[1]).is_dir():
-        print("bands: python experiments/bands.py FOLDER, of a campaign's runs.", file=sys.stderr)
-        sys.exit(2)
-    try:
-        sys.exit(main(Path(sys.argv[1])))
-    except ValueError as error:
-        print(f"bands: {error}", file=sys.stderr)
-        sys.exit(2)
+    command.run(lambda: tyro.cli(main))

@@ -18,8 +18,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, NamedTuple
 
+import command
 import jax
 import jax.numpy as jnp
+import tyro
 
 import jaxrnn
 from jaxrnn.testing import check_cell
@@ -57,7 +59,8 @@ class MGU:
         return MGUCarry(h), h
 
 
-def main() -> None:
+def main() -> int:
+    """Send the minimal gated unit through two bidirectional layers and the laws of every cell."""
     layer = jaxrnn.stack([jaxrnn.bidirectional(MGU(16)), jaxrnn.bidirectional(MGU(8))])
     params = layer.init(jax.random.key(0), 5)
     xs = jax.random.normal(jax.random.key(1), (20, 3, 5))
@@ -71,8 +74,9 @@ def main() -> None:
     print(f"final carries {[c.h.shape for pair in carry for c in pair]}")
     held = check_cell(MGU(4))
     print(f"check_cell: {len(held)} laws held: {', '.join(held)}")
+    return 0
 
 
 if __name__ == "__main__":
     jax.config.update("jax_enable_x64", True)  # to hold gradients against finite differences
-    main()
+    command.run(lambda: tyro.cli(main))

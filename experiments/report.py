@@ -2,20 +2,27 @@
 
     python experiments/report.py runs/campaign
 
-writes docs/perplexity.svg and the table between README.md's two `<!-- results -->` lines.
+prints the table. Where the campaign is whole (every preset on eight seeds, the Time Machine's on
+its own text too), it writes docs/perplexity.svg and the table between README.md's two
+`<!-- results -->` lines; else it leaves both as they are, and the exit status is 2.
 """
 
 from __future__ import annotations
 
-import json
-import math
+import io
 import re
 import statistics
-import sys
 from collections import defaultdict
 from pathlib import Path
+from typing import Annotated
 
+import campaign
+import command
 import presets
+import tyro
+from run_dir import folder, read_metrics, write_whole
+
+from jaxrnn import text
 
 ROOT = Path(__file__).resolve().parent.parent
 MARK = "<!-- results -->"
@@ -23,28 +30,53 @@ MARK = "<!-- results -->"
 Curves = dict[tuple[str, str], dict[int, list[float]]]  # (preset, corpus) -> seed -> perplexities
 
 
-def main(folder: Path) -> int:
-    curves = read(folder)
-    if not curves:
-        print(f"report: {folder} holds no run of a preset.", file=sys.stderr)
-        return 2
-    readme = ROOT / "README.md"
-    before, _, after = readme.read_text().split(MARK)
-    readme.write_text(MARK.join((before, f"\n{table(curves)}\n", after)))
-    draw(curves, ROOT / "docs" / "perplexity.svg")
-    print(table(curves))
+def main(runs: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]) -> int:
+    """Print the table of a campaign; of a whole one, put it into README.md and draw the curves.
+
+    Args:
+        runs: The campaign's folder.
+    """
+    curves = read(folder(runs))
+    print(table(curves), flush=True)
+    if missing := missing_runs(curves):
+        listed = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
+        raise ValueError(
+            f"README.md and docs/ stay as they are, for {len(missing)} runs of a campaign are not "
+            f"in {runs}, or not to their end: {listed}."
+        )
+    readme, picture = ROOT / "README.md", ROOT / "docs" / "perplexity.svg"
+    parts = readme.read_text(encoding="utf-8").split(MARK)
+    if len(parts) != 3:
+        raise ValueError(f"{readme} needs two lines {MARK}, it has {len(parts) - 1}.")
+    drawn = drawing(curves)
+    write_whole(readme, MARK.join((parts[0], f"\n{table(curves)}\n", parts[2])))
+    write_whole(picture, drawn)
     return 0
 
 
-def read(folder: Path) -> Curves:
+def read(runs: Path) -> Curves:
+    """Every run of a preset that has an epoch; ValueError where there is none."""
+    if not runs.is_dir():
+        raise ValueError(f"{runs} is no folder.")
     curves: Curves = defaultdict(dict)
-    for path in sorted(folder.glob("*/metrics.jsonl")):
-        match = re.fullmatch(r"(.+?)-([a-z_]+)-s(\d+)", path.parent.name)
-        if match and match[1] in presets.PRESETS:
-            lines = [json.loads(line) for line in path.read_text().splitlines()]
-            perplexities = [p if (p := line["perplexity"]) else math.inf for line in lines]
+    for path in sorted(runs.iterdir()):
+        match = re.fullmatch(r"(.+?)-([a-z_]+)-s(\d+)", path.name)
+        if not match or match[1] not in presets.PRESETS or match[2] not in text.CORPORA:
+            continue
+        if perplexities := [record["perplexity"] for record in read_metrics(path)]:
             curves[match[1], match[2]][int(match[3])] = perplexities
+    if not curves:
+        raise ValueError(f"{runs} holds no run of a preset (PRESET-CORPUS-sSEED).")
     return dict(curves)
+
+
+def missing_runs(curves: Curves) -> list[str]:
+    """What a whole campaign has, and this one does not."""
+    return [
+        f"{name}-{corpus}-s{seed}"
+        for name, corpus, seed in campaign.plan(campaign.SEEDS, presets.PRESETS)
+        if len(curves.get((name, corpus), {}).get(seed, ())) < campaign.epochs_claimed(name, corpus)
+    ]
 
 
 def table(curves: Curves) -> str:
@@ -77,7 +109,8 @@ def _point(preset: presets.Preset, corpus: str, runs: list[list[float]]) -> list
     return points
 
 
-def draw(curves: Curves, path: Path) -> None:
+def drawing(curves: Curves) -> str:
+    """The curve of each preset's first seed, as SVG."""
     import matplotlib
 
     matplotlib.use("svg")
@@ -94,13 +127,11 @@ def draw(curves: Curves, path: Path) -> None:
                 axis.plot(range(1, len(run) + 1), run, label=name, linewidth=1)
         axis.set(title=corpus, xlabel="epoch", ylabel="perplexity", yscale="log")
         axis.legend(fontsize="x-small")
-    path.parent.mkdir(exist_ok=True)
     figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
+    drawn = io.StringIO()
+    figure.savefig(drawn, format="svg", metadata={"Date": None})
+    return drawn.getvalue()
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        print("usage: python experiments/report.py FOLDER", file=sys.stderr)
-        sys.exit(2)
-    sys.exit(main(Path(sys.argv[1])))
+    command.run(lambda: tyro.cli(main))

@@ -1,6 +1,7 @@
 """jaxrnn: recurrent networks for JAX, as pure functions under `jax.lax.scan`."""
 
 from importlib import import_module as _import_module
+from typing import TYPE_CHECKING
 
 from jaxrnn import engine
 from jaxrnn._language_model import (
@@ -29,6 +30,17 @@ from jaxrnn.cells import (
 from jaxrnn.dropout import Dropout
 from jaxrnn.layers import Bidirectional, Stack, Unroll, bidirectional, stack, unroll
 
+# Rooms that are loaded when first used; editors and type checkers see them here.
+if TYPE_CHECKING:
+    from jaxrnn import linen as linen
+    from jaxrnn import nnx as nnx
+    from jaxrnn import recompilation as recompilation
+    from jaxrnn import reference as reference
+    from jaxrnn import sequences as sequences
+    from jaxrnn import testing as testing
+    from jaxrnn import text as text
+    from jaxrnn import training as training
+
 __version__ = "0.1.0"
 
 _ROOMS = (
@@ -40,13 +52,17 @@ _ROOMS = (
     "testing",
     "text",
     "training",
-)  # loaded when first used
+)
 
 
 def __getattr__(name: str):
     if name in _ROOMS:
         return _import_module(f"jaxrnn.{name}")
     raise AttributeError(f"module 'jaxrnn' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_ROOMS})
 
 
 __all__ = [

@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+import operator
 from inspect import signature
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import export
 
 from jaxrnn._types import Cell, Layer
+from jaxrnn._values import cut as cut
 from jaxrnn._values import flag as flag
 from jaxrnn._values import one_of as one_of
 from jaxrnn._values import positive as positive
+from jaxrnn._values import quote as quote
 
 
 def cell(who: str, value: Any) -> None:
-    if isinstance(value, type) or not isinstance(value, Cell):
+    """A layer that has a `step` has all that a cell has, and is refused as a layer."""
+    if isinstance(value, type | Layer) or not isinstance(value, Cell):
         raise TypeError(
-            f"{who} needs a cell (init, initial_carry, step, output_size), got {value!r}."
+            f"{who} needs a cell (init, initial_carry, step, output_size), got {quote(value)}."
         )
 
 
 def layer(who: str, value: Any) -> None:
     if isinstance(value, type) or not isinstance(value, Layer):
-        raise TypeError(f"{who} needs a layer, got {value!r}: `unroll` makes a cell a layer.")
+        raise TypeError(f"{who} needs a layer, got {quote(value)}: `unroll` makes a cell a layer.")
 
 
 def takes_key(value: Layer) -> bool:
@@ -37,7 +42,10 @@ def float_dtype(dtype: Any) -> jnp.dtype:
     """The floating dtype meant by `dtype`; None is JAX's default one."""
     if dtype is None:
         return jnp.zeros(()).dtype
-    resolved = jnp.dtype(dtype)
+    try:
+        resolved = jnp.dtype(dtype)
+    except TypeError:
+        raise TypeError(f"`dtype` must be a floating dtype, got {quote(dtype)}.") from None
     if not jnp.issubdtype(resolved, jnp.floating):
         raise TypeError(f"params need a floating dtype, got {resolved}.")
     canonical = jax.dtypes.canonicalize_dtype(resolved)
@@ -50,27 +58,108 @@ def float_dtype(dtype: Any) -> jnp.dtype:
 
 def key(value: Any) -> None:
     """One key of jax.random, of either kind, or None."""
-    if value is None:
-        return
-    dtype, shape = getattr(value, "dtype", None), np.shape(value)
-    typed = dtype is not None and jnp.issubdtype(dtype, jax.dtypes.prng_key)
-    if not (typed and shape == ()) and not (dtype == np.uint32 and len(shape) == 1):
-        what = f"{type(value).__name__} {shape}" if dtype is None else f"{dtype} {shape}"
-        raise TypeError(f"`key` must be a key of jax.random, say jax.random.key(0), got {what}.")
+    if value is not None:
+        given_key(value)
+
+
+def given_key(value: Any) -> None:
+    array = isinstance(value, jax.Array | np.ndarray)
+    typed = array and jnp.issubdtype(value.dtype, jax.dtypes.prng_key) and value.ndim == 0
+    if not typed and not (array and value.dtype == np.uint32 and value.ndim == 1):
+        raise TypeError(
+            f"`key` must be a key of jax.random, say jax.random.key(0), got {_Spelled(value)}."
+        )
+
+
+def batch_shape(value: Any) -> tuple[int, ...]:
+    """A `batch_shape` as a tuple: of one axis where a number is given, as NumPy takes shapes."""
+    sizes = tuple(value) if isinstance(value, tuple | list) else (value,)
+    if not all(map(_is_size, sizes)):
+        raise ValueError(
+            f"`batch_shape` must be the sizes of the batch axes, say () or (32,), got "
+            f"{quote(value)}."
+        )
+    return sizes
+
+
+def _is_size(value: Any) -> bool:
+    if export.is_symbolic_dim(value):
+        return True
+    try:
+        return not isinstance(value, bool) and operator.index(value) >= 0
+    except TypeError:
+        return False
+
+
+def array(name: str, value: Any) -> Any:
+    """Arrays as they are, lists as NumPy's; lists within it must be of one length."""
+    if isinstance(value, jax.Array):
+        return value
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} must be an array, got {quote(value)}.") from None
+
+
+def dtype_of(name: str, value: Any) -> jnp.dtype:
+    """The dtype in which JAX reads an array or a number; of anything else, a sentence."""
+    try:
+        if not hasattr(value, "dtype") and not isinstance(value, bool | int | float | complex):
+            raise TypeError
+        own = jnp.result_type(value)
+        dtype = jax.dtypes.canonicalize_dtype(own)
+    except (TypeError, ValueError, OverflowError):
+        raise TypeError(
+            f"{name} must be an array of JAX or NumPy, got {type(value).__name__} {quote(value)}: "
+            f"make one with `jax.numpy.asarray`."
+        ) from None
+    if own != dtype and jnp.issubdtype(own, jnp.floating):  # JAX goes on to mix it with the other
+        raise TypeError(
+            f"{name} is an array of {own} from JAX's x64 mode, which is off: set JAX_ENABLE_X64=1, "
+            f"or cast it to {dtype}."
+        )
+    return dtype
+
+
+def arrays(what: str, tree: Any) -> None:
+    """Every leaf of `tree` is an array or a number, or a sentence names the first that is not."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        if not isinstance(leaf, jax.Array):
+            dtype_of(f"`{what}{jax.tree_util.keystr(path)}`", leaf)
+
+
+def own_dtype(value: Any) -> str:
+    """The dtype of an array as its owner knows it, and JAX's where that is another."""
+    read = dtype_of("", value)
+    own = getattr(value, "dtype", read)
+    return f"{own}" if own == read else f"{own} (read as {read}, for JAX's x64 mode is off)"
 
 
 def at_least_float32(dtype: jnp.dtype) -> jnp.dtype:
     return dtype if dtype.itemsize >= 4 else jnp.dtype(jnp.float32)
 
 
-def is_tokens(xs: Any) -> bool:
+def is_tokens(xs: Any, name: str = "xs") -> bool:
     """Integers are token ids, floats are features; anything else is refused."""
-    dtype = jnp.result_type(xs)
+    dtype = dtype_of(name, xs)
     if jnp.issubdtype(dtype, jnp.integer):
         return True
     if jnp.issubdtype(dtype, jnp.floating):
         return False
-    raise TypeError(f"inputs must be floats (features) or integers (token ids), got {dtype}.")
+    raise TypeError(
+        f"{name} must be floats (features) or integers (token ids), got {own_dtype(xs)}."
+    )
+
+
+def reads_tokens(cell: Cell, xs: Any) -> bool:
+    """Whether xs are token ids; a cell that does not say that it takes any gets none."""
+    tokens = is_tokens(xs)
+    if tokens and not getattr(cell, "takes_tokens", False):
+        raise TypeError(
+            f"xs is {own_dtype(xs)}, which means token ids, but {quote(cell)} does not say "
+            f"`takes_tokens = True`: give it features as floats."
+        )
+    return tokens
 
 
 def wide(ids: Any) -> jax.Array:
@@ -93,19 +182,27 @@ def batch_shape_of(xs: Any, time_axes: int = 1) -> tuple[int, ...]:
         want = "(T, *batch) of token ids, or (T, *batch, I) of features"
         raise ValueError(
             f"xs must be {want if time_axes else want.replace('T, ', '')}, "
-            f"got shape {np.shape(xs)} {jnp.result_type(xs)}."
+            f"got shape {np.shape(xs)} {own_dtype(xs)}."
         )
     return tuple(np.shape(xs)[time_axes:] if tokens else np.shape(xs)[time_axes:-1])
 
 
 def spell(tree: Any) -> str:
-    """A pytree of arrays as text: types, shapes, dtypes; no values."""
-    return str(jax.tree.map(_Spelled, tree))
+    """A pytree of arrays as a line of text: types, shapes, dtypes; no values."""
+    return cut(str(jax.tree.map(_Spelled, tree)))
+
+
+def _same_leaf(got: Any, want: Any) -> bool:
+    try:
+        return np.shape(got) == np.shape(want) and dtype_of("", got) == dtype_of("", want)
+    except TypeError:
+        return False
 
 
 class _Spelled:
     def __init__(self, leaf: Any):
-        self._text = f"{jnp.result_type(leaf)}{list(np.shape(leaf))}"
+        dtype = getattr(leaf, "dtype", None)
+        self._text = quote(leaf) if dtype is None else f"{dtype}{list(np.shape(leaf))}"
 
     def __repr__(self) -> str:
         return self._text
@@ -114,8 +211,8 @@ class _Spelled:
 def same_form(what: str, got: Any, want: Any, advice: str) -> None:
     """Same tree, shapes and dtypes, or a sentence that names both."""
     alike = jax.tree.structure(got) == jax.tree.structure(want) and all(
-        np.shape(g) == np.shape(w) and jnp.result_type(g) == jnp.result_type(w)
-        for g, w in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True)
+        _same_leaf(*leaves)
+        for leaves in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True)
     )
     if not alike:
         raise ValueError(f"{what} is {spell(got)}, but {spell(want)} is needed: {advice}")

@@ -40,6 +40,7 @@ def apply(
 def _time_first(name: str, flags: Any, shape: tuple[int, ...]) -> Any:
     if flags is None:
         return None
+    flags = _checks.array(f"`{name}`", flags)
     if np.shape(flags) != shape:
         raise ValueError(f"`{name}` must be (*batch, T) = {shape}, got {np.shape(flags)}.")
     return jnp.moveaxis(jnp.asarray(flags), -1, 0)

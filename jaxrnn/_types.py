@@ -27,7 +27,8 @@ Carry = Any  # a pytree of arrays, each leading with ``*batch``
 
 @runtime_checkable
 class Cell(Protocol):
-    """One instant of a recurrence. Anything with these four works in every layer.
+    """One instant of a recurrence. Anything with these four works in every layer; what has
+    `apply` too is a layer (those that walk forwards have a `step`), and no cell.
 
     A cell whose `step` also reads token ids, x (*batch) of integers, says ``takes_tokens = True``.
     """
@@ -86,7 +87,11 @@ class Divided(Cell, Protocol):
 
 @runtime_checkable
 class Layer(Protocol):
-    """A walk through all of time. Combinators take layers and return layers."""
+    """A walk through all of time. Combinators take layers and return layers.
+
+    A layer of one's own may also have a `step` as a cell has it, the walk of one instant:
+    `Stack.step` asks it of each of its layers.
+    """
 
     @property
     def output_size(self) -> int:
@@ -112,12 +117,21 @@ class Layer(Protocol):
         ...
 
 
+class Follows(int):
+    """A flag that was not given: True or False as another field has it. `dataclasses.replace` hands
+    it on as it is, neither True nor False, so that the new object may follow anew."""
+
+    def __repr__(self) -> str:
+        return repr(bool(self))
+
+
 def brief(self: Any) -> str:
     """The repr of a frozen dataclass without the fields that are at their defaults."""
+    values = [(field, getattr(self, field.name)) for field in dataclasses.fields(self)]
     told = [
-        f"{field.name}={getattr(self, field.name)!r}"
-        for field in dataclasses.fields(self)
-        if getattr(self, field.name) != field.default
+        f"{field.name}={value!r}"
+        for field, value in values
+        if value != field.default and not isinstance(value, Follows)
     ]
     return f"{type(self).__name__}({', '.join(told)})"
 

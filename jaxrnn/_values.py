@@ -3,8 +3,26 @@
 from __future__ import annotations
 
 import operator
+import reprlib
 from collections.abc import Sequence
 from typing import Any
+
+LINE = 80  # what a sentence quotes of one value
+
+_reprs = reprlib.Repr()  # never spells out more of a container than it shows
+_reprs.maxlist = _reprs.maxtuple = _reprs.maxset = _reprs.maxfrozenset = _reprs.maxdict = 20
+_reprs.maxstring = _reprs.maxlong = _reprs.maxother = LINE
+_reprs.fillvalue = "…"
+
+
+def quote(value: Any) -> str:
+    """The repr of `value`, on one line and no longer than a line."""
+    return cut(_reprs.repr(value))
+
+
+def cut(text: str) -> str:
+    text = " ".join(line.strip() for line in text.splitlines())
+    return text if len(text) <= LINE else f"{text[: LINE - 1]}…"
 
 
 def positive(name: str, value: Any) -> int:
@@ -14,17 +32,18 @@ def positive(name: str, value: Any) -> int:
     except TypeError:
         number = None
     if number is None or isinstance(value, bool):
-        raise TypeError(f"`{name}` must be a positive integer, got {value!r}.")
+        raise TypeError(f"`{name}` must be a positive integer, got {quote(value)}.")
     if number <= 0:
-        raise ValueError(f"`{name}` must be positive, got {number}.")
+        raise ValueError(f"`{name}` must be positive, got {quote(number)}.")
     return number
 
 
 def flag(name: str, value: Any) -> None:
     if not isinstance(value, bool):
-        raise TypeError(f"`{name}` must be True or False, got {value!r}.")
+        raise TypeError(f"`{name}` must be True or False, got {quote(value)}.")
 
 
 def one_of(name: str, value: Any, choices: Sequence[str]) -> None:
-    if value not in choices:
-        raise ValueError(f"`{name}` must be one of {', '.join(map(repr, choices))}, got {value!r}.")
+    if not isinstance(value, str) or value not in choices:  # an array would compare each number
+        listed = ", ".join(map(repr, choices))
+        raise ValueError(f"`{name}` must be one of {listed}, got {quote(value)}.")

@@ -98,7 +98,7 @@ class Dropout:
 def rate(name: str, value: Any) -> float:
     """`value` as a float in [0, 1), or a sentence that quotes it."""
     if isinstance(value, bool) or not isinstance(value, (int, float, np.number)):
-        raise TypeError(f"`{name}` must be a rate in [0, 1), got {value!r}.")
+        raise TypeError(f"`{name}` must be a rate in [0, 1), got {_checks.quote(value)}.")
     if not 0 <= value < 1:
         raise ValueError(f"`{name}` must be a rate in [0, 1), got {value}.")
     return float(value)

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from functools import partial
 from inspect import signature
-from typing import Any
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -14,10 +14,13 @@ import numpy as np
 
 from jaxrnn import _checks, engine
 from jaxrnn._axes import automatic
+from jaxrnn._checks import quote
 from jaxrnn._types import Carry, Cell, Layer, Params, When, brief
 from jaxrnn.dropout import NONE, Dropout, drop, rate
+from jaxrnn.engine import Engine, Keep
+from jaxrnn.engine._when import forwards
 
-PADDINGS = ("zero", "held")
+Padding = Literal["zero", "held"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,25 +35,25 @@ class Unroll:
 
     cell: Cell
     reverse: bool = False
-    padding: str = "zero"
-    engine: str = "auto"
-    keep: str = "gates"
+    padding: Padding = "zero"
+    engine: Engine = "auto"
+    keep: Keep = "gates"
     dropout: Dropout = NONE
 
     def __post_init__(self):
         _checks.cell("unroll", self.cell)
         _checks.flag("reverse", self.reverse)
-        _checks.one_of("padding", self.padding, PADDINGS)
+        _checks.one_of("padding", self.padding, get_args(Padding))
         _checks.one_of("keep", self.keep, engine.KEEPS)
         path = engine.choose(self.cell, self.engine).path
         if not isinstance(self.dropout, Dropout):
-            raise TypeError(f"`dropout` must be a jaxrnn.Dropout, got {self.dropout!r}.")
+            raise TypeError(f"`dropout` must be a jaxrnn.Dropout, got {quote(self.dropout)}.")
         if self.dropout.recurrent:
             for method in ("step", "project") if path == "divided" else ("step",):
                 if "kept" not in signature(getattr(self.cell, method)).parameters:
                     raise TypeError(
                         f"recurrent dropout needs a cell whose `{method}` takes `kept`, the factor "
-                        f"of h as its products see it, and {self.cell}'s does not."
+                        f"of h as its products see it, and {quote(self.cell)}'s does not."
                     )
 
     __repr__ = brief
@@ -63,7 +66,30 @@ class Unroll:
         return self.cell.init(key, input_size, dtype)
 
     def initial_carry(self, params: Params, batch_shape: tuple[int, ...] = ()) -> Carry:
-        return self.cell.initial_carry(params, batch_shape)
+        return self.cell.initial_carry(params, _checks.batch_shape(batch_shape))
+
+    def step(self, params: Params, carry: Carry | None, x: jax.Array) -> tuple[Carry, jax.Array]:
+        """x (*batch, I), or token ids (*batch) -> carry, y (*batch, H): one instant, as `apply`
+        walks it without a key; ``functools.partial(layer.step, params)`` is a scan's body.
+
+        A carry of None means the initial one. Raises ValueError for a reversed layer.
+        """
+        if self.reverse:
+            raise ValueError(
+                f"a reversed layer walks from the end of time, and {quote(self)} cannot go one "
+                f"step at a time: take `apply`, or a layer that walks forwards."
+            )
+        _checks.arrays("params", params)
+        x = _checks.wide(x) if _checks.reads_tokens(self.cell, x) else jnp.asarray(x)
+        before = self._carry(params, carry, _checks.batch_shape_of(x, time_axes=0))
+        *_, zone = self.dropout.draw(None, params, before, x[None])
+        when = When(zone=jax.tree.map(lambda rates: rates[0], zone))
+
+        def instant(carry, x):
+            return *self.cell.step(params, carry, x), None
+
+        after, (y, _) = forwards(instant, before, reverse=False)(before, (x, when))
+        return after, y
 
     def apply(
         self,
@@ -134,7 +160,7 @@ class Bidirectional:
         for layer, reverse in ((self.forward, False), (self.backward, True)):
             if not isinstance(layer, Unroll) or layer.reverse is not reverse:
                 raise TypeError(
-                    f"Bidirectional needs an Unroll and a reversed one, got {layer!r}: "
+                    f"Bidirectional needs an Unroll and a reversed one, got {quote(layer)}: "
                     f"`bidirectional` makes both of cells."
                 )
 
@@ -145,6 +171,7 @@ class Bidirectional:
         return self.forward.output_size + self.backward.output_size
 
     def init(self, key: jax.Array, input_size: int, dtype: Any = None) -> Params:
+        _checks.given_key(key)
         key_forward, key_backward = jax.random.split(key)
         return (
             self.forward.init(key_forward, input_size, dtype),
@@ -156,6 +183,13 @@ class Bidirectional:
         return tuple(
             layer.initial_carry(p, batch_shape)
             for layer, p in zip((self.forward, self.backward), params, strict=True)
+        )
+
+    def step(self, params: Params, carry: Carry | None, x: jax.Array) -> tuple[Carry, jax.Array]:
+        """Raises ValueError: what comes later is not there yet."""
+        raise ValueError(
+            f"a bidirectional layer reads each sequence from its end too, and {quote(self)} cannot "
+            f"go one step at a time: take `apply`, or layers that walk forwards."
         )
 
     def apply(
@@ -209,6 +243,7 @@ class Stack:
         return self.layers[-1].output_size
 
     def init(self, key: jax.Array, input_size: int, dtype: Any = None) -> Params:
+        _checks.given_key(key)
         keys = jax.random.split(key, len(self.layers))
         sizes = (input_size, *(layer.output_size for layer in self.layers[:-1]))
         return tuple(
@@ -222,6 +257,22 @@ class Stack:
             layer.initial_carry(p, batch_shape)
             for layer, p in zip(self.layers, params, strict=True)
         )
+
+    def step(self, params: Params, carry: Carry | None, x: jax.Array) -> tuple[Carry, jax.Array]:
+        """x (*batch, I), or token ids (*batch) -> carries, y (*batch, output_size): one instant, as
+        `apply` walks it without a key. See :meth:`Unroll.step`.
+
+        Raises TypeError for a layer without `step`, ValueError where one does not walk forwards.
+        """
+        depth, carries = len(self.layers), []
+        _same_count("params", params, depth, self)
+        for layer, p, c in zip(self.layers, params, _carries(carry, depth, self), strict=True):
+            step = getattr(layer, "step", None)
+            if step is None:
+                raise TypeError(f"`step` needs one of each layer, and {quote(layer)} has none.")
+            c, x = step(p, c, x)
+            carries.append(c)
+        return tuple(carries), x
 
     def apply(
         self,
@@ -256,6 +307,8 @@ def _walk(layer: Any, params: Params, carry: Carry | None, xs: Any, when: tuple,
     """`layer._walk` of checked arguments, compiled once for each layer and form of these: a layer
     is a value. `when`: lengths, mask and resets as they were given."""
     _checks.key(key)
+    _checks.arrays("params", params)
+    _checks.arrays("carry", carry)
     shape = (np.shape(xs)[0], *_checks.batch_shape_of(xs)) if np.ndim(xs) else ()
     xs = _checks.wide(xs) if _checks.is_tokens(xs) else jnp.asarray(xs)
     walk = _compiled if _is_value(layer) else type(layer)._walk
@@ -270,7 +323,7 @@ def _walk(layer: Any, params: Params, carry: Carry | None, xs: Any, when: tuple,
         ) from error
 
 
-@partial(jax.jit, static_argnums=0, inline=False)
+@partial(jax.jit, static_argnums=0)
 def _compiled(layer, params, carry, xs, when, key):
     return layer._walk(params, carry, xs, when, key)
 
@@ -293,7 +346,7 @@ def _same_count(what: str, got: Any, count: int, layer: Any) -> None:
     plain = isinstance(got, tuple) and not hasattr(got, "_fields")
     if not plain or len(got) != count:
         form = f"a tuple of {len(got)}" if plain else type(got).__name__
-        raise ValueError(f"{what} must be a tuple of {count} for {layer}, got {form}.")
+        raise ValueError(f"{what} must be a tuple of {count} for {quote(layer)}, got {form}.")
 
 
 def _carries(carry: Carry | None, count: int, layer: Any) -> tuple:
@@ -307,9 +360,9 @@ def unroll(
     cell: Cell,
     reverse: bool = False,
     *,
-    padding: str = "zero",
-    engine: str = "auto",
-    keep: str = "gates",
+    padding: Padding = "zero",
+    engine: Engine = "auto",
+    keep: Keep = "gates",
     dropout: Dropout = NONE,
 ) -> Unroll:
     """A cell as a layer that walks time, the leading axis; `reverse` walks it from the end
@@ -322,6 +375,11 @@ def unroll(
     ``"held"``, the last valid output. Under `jax.jit`, where no value can be refused, a length
     beyond T means T. `resets` (T, *batch): a document begins at t; a forward layer
     restarts from `initial_carry` before step t, a reversed one after it.
+
+    ``layer.step(params, carry, x)`` is one instant of a forward walk, x (*batch, I) or ids (*batch)
+    -> carry, y: to serve step by step, or as the body of a scan, ``partial(layer.step, params)``.
+    `apply` reads xs of two axes as (T, I), without a batch: an instant of a batch, (B, I), is for
+    `step`.
 
     `engine="scan"` forces the plain `lax.scan` of `cell.step`, which forward-mode
     differentiation (`jax.jvp`, `jax.jacfwd`) needs (under `jax.jit` it is JAX's own sentence that
@@ -338,20 +396,27 @@ def unroll(
     return Unroll(cell, reverse, padding, engine, keep, dropout)
 
 
-def bidirectional(forward: Cell, backward: Cell | None = None, **options: Any) -> Bidirectional:
+def bidirectional(
+    forward: Cell,
+    backward: Cell | None = None,
+    *,
+    padding: Padding = "zero",
+    engine: Engine = "auto",
+    keep: Keep = "gates",
+    dropout: Dropout = NONE,
+) -> Bidirectional:
     """One cell for both directions (each with params of its own), or one for each
-    (Schuster & Paliwal 1997). `options` as in :func:`unroll`."""
+    (Schuster & Paliwal 1997). The options are those of :func:`unroll`."""
     backward = forward if backward is None else backward
     for cell in (forward, backward):
         _checks.cell("bidirectional", cell)
-    if "reverse" in options:
-        raise TypeError("bidirectional walks both ways and takes no `reverse`: `unroll` does.")
-    return Bidirectional(unroll(forward, **options), unroll(backward, True, **options))
+    how = padding, engine, keep, dropout
+    return Bidirectional(Unroll(forward, False, *how), Unroll(backward, True, *how))
 
 
 def stack(layers: Sequence[Layer], *, dropout: float = 0.0) -> Stack:
     """Layers -> one deep layer, bottom first. While a ``key`` is given, each number that goes from
     one layer to the next is dropped with probability `dropout` (Zaremba et al. 2014)."""
     if not isinstance(layers, Sequence):
-        raise TypeError(f"stack needs a sequence of layers, bottom first, got {layers!r}.")
+        raise TypeError(f"stack needs a sequence of layers, bottom first, got {quote(layers)}.")
     return Stack(tuple(layers), dropout)

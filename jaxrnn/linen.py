@@ -41,6 +41,7 @@ class RNN(nn.Module):
 
     def __post_init__(self):
         _checks.layer("RNN", self.layer)
+        _checks.flag("batch_major", self.batch_major)
         super().__post_init__()
 
     @nn.compact
@@ -112,7 +113,7 @@ def from_dict(layer: Layer, input_size: int, tree: Any) -> Params:
     want, got = _named(form), _named(tree)
     if want.keys() != got.keys():
         raise ValueError(
-            f"params of {layer} are named {_spell(want)}, got {_spell(got)}: "
+            f"params of {_checks.quote(layer)} are named {_spell(want)}, got {_spell(got)}: "
             "these belong to another layer."
         )
     return jax.tree.unflatten(jax.tree.structure(form), [got[path] for path in want])
@@ -128,4 +129,5 @@ def _name(entry: Any) -> str:
 
 
 def _spell(names: Any) -> str:
-    return ", ".join(sorted("/".join(path) or "(one array)" for path in names)) or "(nothing)"
+    listed = ", ".join(sorted("/".join(path) or "(one array)" for path in names))
+    return _checks.cut(listed) or "(nothing)"

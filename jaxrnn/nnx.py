@@ -47,14 +47,16 @@ class RNN(nnx.Module):
         param_dtype: Any = None,
     ):
         _checks.layer("RNN", layer)
-        if params is None and input_size is not None and rngs is not None:
-            params = layer.init(rngs.params(), input_size, param_dtype)
-        elif params is None or rngs is not None:
-            given = {"input_size": input_size, "rngs": rngs, "params": params}
-            names = [name for name, value in given.items() if value is not None]
+        _checks.flag("batch_major", batch_major)
+        by_drawing = {"input_size": input_size, "rngs": rngs, "param_dtype": param_dtype}
+        given = [name for name, value in by_drawing.items() if value is not None]
+        if params is None and {"input_size", "rngs"} <= {*given}:
+            params = _drawn(layer, input_size, rngs, param_dtype)
+        elif params is None or given:
+            given += ["params"] if params is not None else []
             raise TypeError(
                 "RNN needs either `input_size` and `rngs`, to draw its params, or `params`, "
-                f"got {' and '.join(names) or 'none of them'}."
+                f"got {' and '.join(given) or 'none of them'}."
             )
         self.layer = nnx.static(layer)
         self.batch_major = batch_major
@@ -83,6 +85,12 @@ class RNN(nnx.Module):
         """
         how = lengths, mask, resets, key
         return _faces.apply(self.layer, self.layer_params(), carry, xs, self.batch_major, *how)
+
+
+def _drawn(layer: Layer, input_size: Any, rngs: Any, param_dtype: Any) -> Params:
+    if not isinstance(rngs, nnx.Rngs):
+        raise TypeError(f"`rngs` must be flax.nnx.Rngs, got {_checks.quote(rngs)}.")
+    return layer.init(rngs.params(), input_size, param_dtype)
 
 
 def _arrays(tree: Any) -> Any:

@@ -162,6 +162,6 @@ def watch(fn: Callable[..., Any], limit: int = 8, *, error: bool = False) -> Gua
     if not callable(fn) or isinstance(fn, jax.stages.Wrapped):
         raise TypeError(
             f"watch needs the function that is yet to be jitted, as in `jax.jit(watch(fn))`, got "
-            f"{fn!r}."
+            f"{_checks.quote(fn)}."
         )
     return Guard(fn, _checks.positive("limit", limit), error)

@@ -5,9 +5,13 @@ import os
 import zlib
 from pathlib import Path
 
+import _program_cache
+
+os.environ.update(_program_cache.settings())
 # Several test processes may share one GPU; by default, the first would take most of its memory.
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
+import chex
 import hypothesis
 import jax
 import pytest
@@ -69,6 +73,12 @@ def _dtype_promotion(request):
     lenient = request.node.get_closest_marker("standard_promotion")
     with jax.numpy_dtype_promotion("standard" if lenient else "strict"):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _traces():
+    """chex counts the traces of a function by its name: each test begins anew."""
+    chex.clear_trace_counter()
 
 
 @pytest.fixture

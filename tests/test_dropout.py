@@ -1,8 +1,10 @@
 """Dropout is a loop over masks that one key drew before; without a key there is none."""
 
 import dataclasses
+import itertools
 from functools import partial
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +13,8 @@ from _table import Leaky, LeakyCarry
 
 import jaxrnn
 from jaxrnn import Dropout, bidirectional, gru, lstm, stack, training, unroll, vanilla
-from jaxrnn.testing import draw, same
+from jaxrnn.dropout import drop
+from jaxrnn.testing import LAWS, draw, same
 from jaxrnn.testing._case import jit, numpy, pull
 
 ALL = Dropout(inputs=0.3, recurrent=0.4, weights=0.2, zoneout=0.25)
@@ -23,6 +26,13 @@ KINDS = {
     "all": ALL,
 }
 CELLS = {"lstm": lstm(4), "gru": gru(4), "gru-before": gru(4, "before"), "tanh": vanilla(4)}
+
+
+def every_cell_and_kind():
+    """Inputs and weights are dropped before the walk, so one cell stands for all."""
+    for cell, kind in itertools.product(CELLS, KINDS):
+        if cell == "lstm" or kind not in ("inputs", "weights"):
+            yield pytest.param(cell, kind, id=f"{cell}-{kind}")
 
 
 def answer(layer, case, key, **gaps):
@@ -47,10 +57,10 @@ def test_it_is_the_loop(cell, reverse, getkey):
     same(numpy(got), numpy((carry, jnp.stack([ys[t] for t in range(case.steps)]))))
 
 
-@pytest.mark.parametrize("dropout", KINDS.values(), ids=KINDS)
-@pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
-def test_fast_is_plain(cell, dropout, getkey):
+@pytest.mark.parametrize(("cell", "kind"), list(every_cell_and_kind()))
+def test_fast_is_plain(cell, kind, getkey):
     """With gaps, and with less kept for the way back."""
+    cell, dropout = CELLS[cell], KINDS[kind]
     key, layer = getkey(), unroll(cell, dropout=dropout)
     case = draw(layer, 3, 0)
     gaps = {"mask": case.valid, "resets": case.fresh}
@@ -80,6 +90,41 @@ def test_the_masks_are_what_they_say(getkey):
         assert (z[0] != z[1]).any() and (z[:, 0] != z[:, 1]).any()
 
 
+def masks_of(cell, key, B=12, T=8, I=20):
+    """What `draw` draws, every kind by a half: True where something is kept or held."""
+    params, dropout = cell.init(jax.random.key(0), I), Dropout(*(0.5,) * 4)
+    carry = cell.initial_carry(params, (B,))
+    dropped, xs, kept, zone = dropout.draw(key, params, carry, jnp.ones((T, B, I)))
+    gates = dropped.w_h.reshape(len(dropped.w_h), -1, cell.hidden_size)
+    words = jnp.broadcast_to(jnp.arange(I)[:, None], (I, B))  # each row reads every word
+    read = dropout.draw(key, params, carry, words)[1] == words
+    masks = {"inputs": xs[0], "recurrent": kept, "weights": gates, "words": read}
+    return {k: np.asarray(m) != 0 for k, m in (masks | zone._asdict()).items()}
+
+
+def never_repeats(mask, what=""):
+    """Along no axis are two slices alike."""
+    for axis, size in enumerate(mask.shape):
+        slices = np.moveaxis(mask, axis, 0).reshape(size, -1)
+        assert len(np.unique(slices, axis=0)) == size, (what, axis)
+
+
+@pytest.mark.parametrize("cell", [lstm(24), gru(24)], ids=["lstm", "gru"])
+def test_no_mask_repeats_itself(cell, getkey):
+    """Not over rows, units, gates, words or, of zones, time; and each kind follows the key."""
+    one, other = getkey(), getkey()
+    masks = masks_of(cell, one)
+    for kind, mask in masks.items():
+        never_repeats(mask, kind)
+    another = masks_of(cell, other)
+    assert all(0.2 < np.mean(masks[kind] == another[kind]) < 0.8 for kind in masks)
+    chex.assert_trees_all_equal(masks_of(cell, one), masks)
+
+
+def test_what_goes_between_layers_is_dropped_number_by_number(getkey):
+    never_repeats(np.asarray(drop(getkey(), 0.5, jnp.ones((9, 12, 24)))) != 0)
+
+
 def test_without_a_key_nothing_is_dropped(getkey):
     """And zoneout takes its expectation: rate ⊙ old + (1 - rate) ⊙ new."""
     cell = lstm(4)
@@ -96,6 +141,11 @@ def test_without_a_key_nothing_is_dropped(getkey):
         carry = type(new)(*(p * a + (1 - p) * b for p, a, b in zip(rates, carry, new, strict=True)))
         ys.append(carry.h)
     same(numpy(got), numpy((carry, jnp.stack(ys))))
+
+
+def test_a_step_takes_the_expectation_too():
+    lower = unroll(lstm(4), dropout=Dropout(recurrent=0.3, zoneout=(0.25, 0.5)))
+    LAWS["step_is_a_scan_body"](stack([lower, unroll(gru(2), dropout=ALL)], dropout=0.3))
 
 
 @pytest.mark.parametrize("engine", ["auto", "scan"])
@@ -163,7 +213,7 @@ def test_one_key_one_answer(getkey):
 
 @pytest.mark.standard_promotion  # optax.adam mixes dtypes
 def test_an_epoch_draws_for_each_minibatch(getkey):
-    """And a language model hands the key to its layer."""
+    """And the key of an epoch decides what. A language model hands its key to its layer."""
     model = jaxrnn.language_model(unroll(gru(4), dropout=Dropout(recurrent=0.5)), 7)
     params, sgd = model.init(getkey()), training.optimizer("sgd", 1e-9, 1.0)
     ids = jnp.broadcast_to(jax.random.randint(getkey(), (1, 6, 5), 0, 7), (3, 6, 5))
@@ -175,9 +225,16 @@ def test_an_epoch_draws_for_each_minibatch(getkey):
 
     drawn, key = losses(getkey()), getkey()
     assert len(set(np.asarray(drawn).tolist())) == 3
+    one, again, another = (np.asarray(losses(k)) for k in (key, key, getkey()))
+    np.testing.assert_array_equal(one, again)
+    assert (one != another).all()
     np.testing.assert_allclose(losses(None), losses(None)[0], rtol=1e-6)
     one = model.loss(params, carry, ids[0], ids[0], key=key)[0]
     assert one != model.loss(params, carry, ids[0], ids[0])[0]
+    _, logits = model.apply(params, carry, ids[0], key=key)
+    _, ys = model.layer.apply(params.layer, carry, ids[0], key=key)
+    same(logits, ys @ params.head.w + params.head.b[None, None])
+    assert not np.allclose(logits, model.apply(params, carry, ids[0])[1])
 
 
 def test_what_is_refused():

@@ -1,13 +1,17 @@
 """Bad input gets one clear sentence at the door, and the sentence quotes the value."""
 
+import copy
 import dataclasses
+import inspect
+import pickle
 import re
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from _table import Leaky, TiedStart
 
 import jaxrnn
 from jaxrnn import (
@@ -16,10 +20,13 @@ from jaxrnn import (
     gru,
     language_model,
     lstm,
+    sequences,
     stack,
     unroll,
     vanilla,
 )
+from jaxrnn.testing import same
+from jaxrnn.testing._case import numpy
 
 T, B, I, H, V = 7, 6, 3, 4, 5
 KEY = jax.random.key(0)
@@ -29,8 +36,9 @@ LAYER: Any = unroll(LSTM)
 PARAMS: Any = LSTM.init(KEY, I, jnp.float32)
 CARRY = LSTM.initial_carry(PARAMS, (B,))
 XS = jnp.ones((T, B, I), jnp.float32)
-PAIR = bidirectional(LSTM)
-DEEP = stack([unroll(gru(H)), unroll(LSTM)])
+PAIR: Any = bidirectional(LSTM)
+DEEP: Any = stack([unroll(gru(H)), unroll(LSTM)])
+DEEP_PARAMS = DEEP.init(KEY, I, jnp.float32)
 
 
 def wrong(value: Any) -> Any:
@@ -41,6 +49,29 @@ def run(layer: Any = LAYER, params: Any = PARAMS, carry: Any = None, xs: Any = X
     return layer.apply(params, carry, xs, **when)
 
 
+class Tensor:
+    """An array that neither JAX nor NumPy knows."""
+
+    dtype, shape = "torch.float32", (T, B, I)
+
+    def __repr__(self):
+        return "a tensor of one's own"
+
+
+class Stepless:
+    """A layer of one's own, as the protocol asks."""
+
+    output_size = H
+    init = initial_carry = apply = lambda self, *_, **__: None
+
+    def __repr__(self):
+        return "Stepless()"
+
+
+TENSOR: Any = Tensor()
+STEPLESS: Any = Stepless()
+
+
 def like(**changes):
     return dataclasses.replace(PARAMS, **changes)
 
@@ -49,6 +80,10 @@ def model_loss(**changes):
     lm = language_model(unroll(gru(H)), V)
     question = {"tokens": jnp.zeros((T, B), int), "targets": jnp.zeros((T, B), int)} | changes
     return lm.loss(lm.init(KEY), None, **question)
+
+
+def one_sentence(error):
+    return len(str(error)) < 320 and "\n" not in str(error)
 
 
 # id: (what is done, the sentence's words in their order)
@@ -77,14 +112,23 @@ CASES = {
         lambda: unroll(LSTM, wrong(LSTM)),
         "`reverse` must be True or False, got LSTM(hidden_size=4)",
     ),
-    "reversed pair": (
-        lambda: bidirectional(LSTM, reverse=True),
-        "bidirectional walks both ways no `reverse`",
-    ),
     "no stack": (lambda: stack(wrong(LAYER)), "stack needs a sequence of layers Unroll(cell=LSTM("),
     "estimate of a cell": (lambda: estimate_bytes(LSTM, 7, 6), "estimate_bytes needs a layer LSTM"),
     "stack of nothing": (lambda: stack([]), "stack needs at least one layer, got none"),
     "stack of cells": (lambda: stack([LSTM]), "stack needs a layer LSTM(hidden_size=4 unroll"),
+    "a stack as cell": (lambda: unroll(wrong(DEEP)), "unroll needs a cell Stack"),
+    "an array as option": (
+        lambda: unroll(LSTM, padding=wrong(XS[0, 0])),
+        "`padding` 'zero' Array(",
+    ),
+    "no dtype": (lambda: LSTM.init(KEY, I, "fl"), "`dtype` must be a floating dtype, got 'fl'"),
+    "no key": (lambda: LSTM.init(None, I), "`key` must be a key of jax.random, got None"),
+    "seed as key": (lambda: DEEP.init(wrong(0), I), "`key` must be a key of jax.random, got 0"),
+    "keys as key": (
+        lambda: PAIR.init(jax.random.split(KEY, 3), I),
+        "`key` must be a key of jax.random, got key<fry>[3]",
+    ),
+    "foreign key": (lambda: run(DEEP, DEEP_PARAMS, key=TENSOR), "`key` got torch.float32[7, 6, 3]"),
     "params of ints": (lambda: LSTM.init(KEY, I, jnp.int32), "floating dtype, got int32"),
     # Inputs.
     "feature size": (lambda: run(xs=XS[..., :2]), "(7, 6, 2) w_x (3, 16)"),
@@ -102,7 +146,40 @@ CASES = {
         "carry [6, 4] [6, 3, 4]",
     ),
     "step: feature size": (lambda: LSTM.step(PARAMS, CARRY, XS[0, :, :2]), "(6, 2) (3, 16)"),
+    "list": (
+        lambda: run(xs=[1, 2, 3]),
+        "xs an array got list [1, 2, 3]: jax.numpy.asarray",
+    ),
+    "list, deep": (
+        lambda: run(DEEP, DEEP_PARAMS, xs=[[0.5]]),
+        "xs an array got list [[0.5]]",
+    ),
+    "list, both ways": (
+        lambda: run(PAIR, (PARAMS,) * 2, xs=[1]),
+        "xs an array got list [1]",
+    ),
+    "step: list": (lambda: LSTM.step(PARAMS, CARRY, [0.5]), "xs an array got list [0.5]"),
+    "none": (lambda: run(xs=None), "xs an array got NoneType None"),
+    "texts": (lambda: run(xs=np.array(["a"])), "xs an array got ndarray array(['a']"),
+    "tensor": (lambda: run(xs=TENSOR), "xs an array got Tensor a tensor of one's own"),
+    "keys as xs": (lambda: run(xs=jax.random.split(KEY, 3)), "xs must be an array key<fry>"),
     # Params.
+    "list in params": (
+        lambda: run(params=like(b=[0.5] * 16)),
+        "`b` an array got list [0.5",
+    ),
+    "tensor in params": (
+        lambda: run(params=like(w_x=TENSOR)),
+        "`w_x` an array got Tensor a",
+    ),
+    "none in params": (
+        lambda: run(params=like(w_h=None)),
+        "`w_h` an array got NoneType None",
+    ),
+    "start from lists": (
+        lambda: LSTM.initial_carry(like(w_h=[0.5]), ()),
+        "`w_h` an array got list [0.5]",
+    ),
     "no params": (lambda: run(params=None), "LSTM(hidden_size=4 LSTMParams NoneType `init`"),
     "params of another cell": (lambda: run(unroll(gru(H))), "GRU GRUParams LSTMParams"),
     "params of another size": (lambda: run(unroll(lstm(5))), "`w_h` (4, 16) (5, 20)"),
@@ -121,6 +198,23 @@ CASES = {
     "three params for a pair": (lambda: run(PAIR, (PARAMS,) * 3), "tuple of 2 tuple of 3"),
     "one params for a stack": (lambda: run(DEEP), "params must be a tuple of 2 LSTMParams"),
     # Carries.
+    "size of a batch": (lambda: LSTM.initial_carry(PARAMS, wrong(-1)), "`batch_shape` () got -1"),
+    "sizes of a batch": (
+        lambda: DEEP.initial_carry(DEEP_PARAMS, wrong((2, 1.5))),
+        "`batch_shape` () got (2, 1.5)",
+    ),
+    "tensor as carry": (
+        lambda: run(carry=CARRY._replace(c=TENSOR)),
+        "carry LSTMCarry(h=float32[6, 4], c=torch.float32[7, 6, 3]) c=float32[6, 4])",
+    ),
+    "list as carry": (
+        lambda: run(carry=CARRY._replace(c=wrong([0.5]))),
+        "carry c=[0.5]) c=float32[6, 4])",
+    ),
+    "carry of float64": (
+        lambda: run(carry=jax.tree.map(lambda a: np.asarray(a, np.float64), CARRY)),
+        "carry float64[6, 4] float32[6, 4]",
+    ),
     "carry of another cell": (
         lambda: run(carry=jaxrnn.GRUCarry(CARRY.h)),
         "carry GRUCarry(h=float32[6, 4]) LSTMCarry(h=float32[6, 4], c=float32[6, 4])",
@@ -152,7 +246,32 @@ CASES = {
         lambda: LSTM.step(PARAMS, jaxrnn.GRUCarry(CARRY.h), XS[0]),
         "carry GRUCarry LSTMCarry",
     ),
+    # One step.
+    "reversed step": (
+        lambda: unroll(LSTM, True).step(PARAMS, None, XS[0]),
+        "reversed Unroll(cell=LSTM(hidden_size=4), reverse=True) one step `apply`",
+    ),
+    "step both ways": (
+        lambda: PAIR.step((PARAMS,) * 2, None, XS[0]),
+        "bidirectional one step `apply`",
+    ),
+    "step of a pair in a stack": (
+        lambda: stack([LAYER, PAIR]).step((PARAMS, (PARAMS,) * 2), None, XS[0]),
+        "bidirectional one step `apply`",
+    ),
+    "no step": (lambda: stack([STEPLESS]).step((None,), None, XS[0]), "`step` Stepless() has none"),
+    "step of a sequence": (lambda: LAYER.step(PARAMS, CARRY, XS), "carry [6, 4] [7, 6, 4]"),
+    "step without axes": (lambda: LAYER.step(PARAMS, None, np.float32(1)), "xs (*batch shape ()"),
+    "step: tokens for a cell without": (
+        lambda: unroll(Leaky(4)).step(None, None, np.ones(6, int)),
+        "xs is int64, which means token ids, but Leaky(",
+    ),
     # Lengths, mask, resets.
+    "ragged lengths": (
+        lambda: run(lengths=[[1], [2, 3]]),
+        "`lengths` an array, got [[1], [2",
+    ),
+    "ragged mask": (lambda: run(mask=[[True], [True] * 2]), "`mask` an array, got [[True]"),
     "lengths' shape": (lambda: run(lengths=jnp.ones(2, int)), "`lengths` (6,) (2,)"),
     "lengths' dtype": (lambda: run(lengths=jnp.ones(B)), "`lengths` must be integers, got float"),
     "negative length": (lambda: run(lengths=np.array([1, -2, 3, 4, 5, 6])), "`lengths` 0…T = 7 -2"),
@@ -188,11 +307,136 @@ def test_one_clear_sentence(name):
     assert re.search(pattern, str(caught.value), re.DOTALL), caught.value
     module = caught.traceback[-1].frame.f_globals["__name__"]
     assert module.startswith("jaxrnn."), f"it dies in {module}: {caught.value}"
+    assert one_sentence(caught.value)
+
+
+LONG = [-1] * 100_000
+HUGE = {
+    "list": LONG,
+    "nested": (LONG,),
+    "dict": {0: LONG},
+    "text": "a" * 100_000,
+    "array": np.zeros(100_000),
+}
+TAKERS = {
+    "size": lstm,
+    "choice": lambda it: gru(H, reset=it),
+    "initializer": lambda it: vanilla(H, initializer=it),
+    "dtype": lambda it: lstm(H, matmul_dtype=it),
+    "flag": lambda it: lstm(H, recurrent_bias=it),
+    "cell": unroll,
+    "dropout": lambda it: unroll(LSTM, dropout=it),
+    "rate": lambda it: jaxrnn.Dropout(inputs=it),
+    "layers": lambda it: stack([it]),
+    "key": lambda it: LSTM.init(it, I),
+    "params": lambda it: run(params=like(w_h=it)),
+    "carry": lambda it: run(carry=CARRY._replace(c=it)),
+    "start": lambda it: LSTM.initial_carry(PARAMS, it),
+    "lengths": lambda it: run(lengths=it),
+    "index": lambda it: sequences.pad([np.ones(3)], index=[it]),
+    "side": lambda it: sequences.pad([np.ones(3)], side=it),
+    "boundaries": lambda it: sequences.bucketed([np.ones(3)], 1, it),
+}
+
+
+@pytest.mark.parametrize("value", HUGE)
+@pytest.mark.parametrize("taker", TAKERS)
+def test_what_is_quoted_is_cut_to_a_line(taker, value):
+    with pytest.raises((TypeError, ValueError)) as caught:
+        TAKERS[taker](HUGE[value])
+    assert one_sentence(caught.value), caught.value
 
 
 def test_x64_is_asked_for():
     with jax.enable_x64(False), pytest.raises(TypeError, match=r"float64 .*JAX_ENABLE_X64=1"):
         LSTM.init(KEY, I, jnp.float64)
+
+
+def test_float64_of_numpy_is_read_as_jax_reads_it():
+    """As float32 where the x64 mode is off, as under `jax.jit`; what was made in that mode is told
+    by its own name."""
+    with jax.enable_x64(False):
+        xs, params = np.asarray(XS, float), jax.tree.map(lambda a: np.asarray(a, float), PARAMS)
+        wide = jax.tree.map(lambda a: np.asarray(a, float), CARRY)
+        same(numpy(run(params=params, carry=wide, xs=xs)), numpy(run(carry=CARRY)))
+        assert LSTM.initial_carry(params, (B,)).h.dtype == np.float32
+        same(numpy(LAYER.step(params, wide, xs[0])), numpy(LAYER.step(PARAMS, CARRY, XS[0])))
+        with pytest.raises(TypeError, match=r"got complex128 \(read as complex64, for JAX's x64"):
+            run(xs=xs + 1j)
+    made = jax.tree.map(lambda a: a.astype(np.float64), PARAMS)
+    with jax.enable_x64(False), pytest.raises(TypeError, match="`w_x` is an array of float64 from"):
+        run(params=made)
+
+
+def test_a_number_is_a_batch_shape_of_one_axis():
+    cell = TiedStart(H)  # one that knows tuples alone
+    params = cell.init(KEY, I)
+    for layer, of in ((LAYER, PARAMS), (LSTM, PARAMS), (DEEP, DEEP_PARAMS), (unroll(cell), params)):
+        want = jax.tree.map(np.asarray, layer.initial_carry(of, (3,)))
+        for shape in (3, np.int32(3), [3]):
+            same(layer.initial_carry(of, shape), want)
+
+
+OPTIONS = {
+    (gru, H): ("reset", "initializer", "matmul_dtype"),
+    (vanilla, H): ("activation", "initializer", "matmul_dtype"),
+    (lstm, H): ("initializer", "matmul_dtype"),
+    (unroll, LSTM): ("padding", "engine", "keep"),
+    (jaxrnn.Unroll, LSTM): ("padding", "engine", "keep"),
+    (bidirectional, LSTM): ("padding", "engine", "keep"),
+    (sequences.pad, ((1, 2),)): ("side",),
+}
+
+
+@pytest.mark.parametrize(
+    "make, of, option", [(*made, option) for made, options in OPTIONS.items() for option in options]
+)
+def test_an_option_of_a_few_strings_names_them_in_its_type(make, of, option):
+    """All of them and no other: so that editors and type checkers know."""
+    hint = get_type_hints(make.__init__ if isinstance(make, type) else make)[option]
+    choices = next(get_args(t) for t in (hint, *get_args(hint)) if get_origin(t) is Literal)
+    for choice in choices:
+        make(of, **{option: choice})
+    with pytest.raises(ValueError) as caught:
+        make(of, **{option: "float32"})
+    told, _ = str(caught.value).split(", got ")
+    assert re.findall(r"'(\w+)'", told) == [*choices]
+
+
+def test_bidirectional_names_the_options_of_unroll():
+    ours, theirs = (inspect.signature(make).parameters for make in (bidirectional, unroll))
+    assert list(ours)[:2] == ["forward", "backward"]
+    assert list(ours.values())[2:] == list(theirs.values())[2:]
+    how = {"padding": "held", "engine": "scan", "keep": "chunks", "dropout": jaxrnn.Dropout(0.1)}
+    got = bidirectional(LSTM, **wrong(how))
+    assert (got.forward, got.backward) == (unroll(LSTM, **how), unroll(LSTM, True, **how))
+
+
+@pytest.mark.parametrize(
+    "change", [copy.copy, copy.deepcopy, lambda it: pickle.loads(pickle.dumps(it))]
+)
+def test_a_recurrent_bias_that_was_not_given_follows_the_reset(change):
+    after, before = change(gru(H)), change(gru(H, reset="before"))
+    assert dataclasses.replace(after, reset="before") == before != after
+    assert dataclasses.replace(before, reset="after") == after
+    assert dataclasses.replace(after, hidden_size=5) == gru(5)
+    for cell in (dataclasses.replace(after, reset="before"), before):
+        assert not cell.recurrent_bias and cell.init(KEY, I).b_h is None
+    assert after.recurrent_bias and after.init(KEY, I).b_h is not None
+
+
+@pytest.mark.parametrize("given", [True, False])
+@pytest.mark.parametrize("reset, other", [("after", "before"), ("before", "after")])
+def test_a_recurrent_bias_that_was_given_stays(given, reset, other):
+    cell, want = (gru(H, it, recurrent_bias=given) for it in (reset, other))
+    assert dataclasses.replace(cell, reset=other) == want
+    assert dataclasses.replace(gru(H, reset), reset=other, recurrent_bias=given) == want
+    assert dataclasses.replace(cell, recurrent_bias=None) == gru(H, reset)
+    for there in (cell, eval(repr(cell), {"GRU": gru})):
+        assert dataclasses.replace(there, reset=other) == want
+        same_cell = given == (reset == "after")
+        assert (there == gru(H, reset)) is (hash(there) == hash(gru(H, reset))) is same_cell
+    assert repr(gru(H)) == "GRU(hidden_size=4)"
 
 
 @pytest.mark.parametrize("target", [-1, V, 10**6])

@@ -2,6 +2,7 @@
 
 import dataclasses
 import inspect
+import itertools
 import pickle
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import textwrap
 from functools import partial
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -28,6 +30,7 @@ LSTM = jaxrnn.unroll(jaxrnn.lstm(H))
 GRU = jaxrnn.unroll(jaxrnn.gru(H), reverse=True)
 DEEP = jaxrnn.stack([jaxrnn.bidirectional(jaxrnn.gru(3)), LSTM])
 PLAIN = jaxrnn.unroll(jaxrnn.vanilla(H))  # compiles fastest: for laws that no cell has a part in
+NOISY = jaxrnn.unroll(jaxrnn.vanilla(H), dropout=jaxrnn.Dropout(recurrent=0.5))
 LAYERS = {"lstm": LSTM, "gru": GRU, "deep": DEEP}
 DEEP_PATHS = [
     *(("params", 0, half, name) for half in (0, 1) for name in ("b", "b_h", "w_h", "w_x")),
@@ -78,12 +81,7 @@ def either(request):
     return request.param
 
 
-def some(key, like):
-    """A tree like `like`, all of it random: no zero bias hides a bias that is not read."""
-    leaves, form = jax.tree.flatten(like)
-    keys = jax.random.split(key, len(leaves))
-    drawn = [jax.random.normal(k, a.shape, a.dtype) for k, a in zip(keys, leaves, strict=True)]
-    return jax.tree.unflatten(form, drawn)
+some = optax.tree.random_like  # all of it random: no zero bias hides a bias that is not read
 
 
 def some_params(key, layer):
@@ -105,18 +103,7 @@ def some_when(key, shape=(T, B)):
     }
 
 
-def same(got, want):
-    """Bit for bit, and the same containers."""
-    assert jax.tree.structure(got) == jax.tree.structure(want)
-    for g, w in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
-        assert g.dtype == w.dtype
-        np.testing.assert_array_equal(g, w)
-
-
-def close(got, want, tolerance):
-    assert jax.tree.structure(got) == jax.tree.structure(want)
-    for g, w in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
-        np.testing.assert_allclose(g, w, rtol=tolerance, atol=tolerance)
+same = partial(chex.assert_trees_all_equal, strict=True)  # bit for bit, in the same containers
 
 
 def differ(a, b):
@@ -166,7 +153,61 @@ def test_batch_major_is_time_major_transposed(kind, batch, either, getkey):
     same(got, (last, jnp.moveaxis(ys, 0, time)))
 
 
+# The dropout
+
+
+@pytest.mark.parametrize("batch_major", [False, True])
+def test_a_key_reaches_the_layer(batch_major, either, getkey):
+    xs, params, key = some_xs(getkey(), "features"), some_params(getkey(), NOISY), getkey()
+    last, ys = outcome(by_layer, NOISY, params, xs, key=key)
+    if batch_major:
+        xs, ys = jnp.moveaxis(xs, 0, 1), jnp.moveaxis(ys, 0, 1)
+    got = outcome(either, NOISY, params, xs, batch_major=batch_major, key=key)
+    same(got, (last, ys))
+    assert differ(got, outcome(either, NOISY, params, xs, batch_major=batch_major))
+
+
+class Two(nn.Module):
+    """One module called twice, and another."""
+
+    @nn.compact
+    def __call__(self, xs, **key):
+        one, other = linen.RNN(NOISY), linen.RNN(NOISY)
+        return one(xs, **key), one(xs, **key), other(xs, **key)
+
+
+def test_linen_draws_from_its_rng(getkey):
+    """At every call and in every module another mask; a key given to a call is stronger."""
+    xs, params, key = some_xs(getkey(), "features"), some_params(getkey(), NOISY), getkey()
+    variables = {"params": {f"RNN_{i}": {"layer": linen.to_dict(params)} for i in range(2)}}
+    call = jax.jit(Two().apply)
+    ends = [call(variables, xs, rngs={"dropout": k}) for k in (key, key, getkey())]
+    same(ends[0], ends[1])
+    plain = outcome(by_layer, NOISY, params, xs)
+    apart = [*ends[0], *ends[2], plain]
+    assert all(differ(a, b) for a, b in itertools.combinations(apart, 2))
+    same(call(variables, xs), (plain,) * 3)
+    want = outcome(by_layer, NOISY, params, xs, key=key)
+    same(call(variables, xs, rngs={"dropout": getkey()}, key=key), (want,) * 3)
+
+
 # The params
+
+
+def test_every_module_begins_by_itself(getkey):
+    """By the stream for params, of one Rngs or of two; of Linen, by key and by place."""
+
+    def of(rngs):
+        return RNN(PLAIN, I, rngs=rngs).layer_params()
+
+    rngs, xs = nnx.Rngs(params=0, dropout=1), some_xs(getkey(), "features")
+    begun = [of(rngs), of(rngs), of(nnx.Rngs(1))]
+    same(of(nnx.Rngs(params=0, dropout=2)), begun[0])
+    for key in (getkey(), getkey()):
+        variables = Two().init({"params": key}, xs)
+        begun += [linen.from_dict(PLAIN, I, each["layer"]) for each in variables["params"].values()]
+    firsts = [float(params.w_h[0, 0]) for params in begun]
+    assert len(set(firsts)) == len(firsts) == 7
 
 
 @pytest.mark.parametrize("name", LAYERS)
@@ -299,19 +340,12 @@ def test_split_and_merge_and_pickle(deep):
 
 def test_jit_as_an_argument_and_closed_over(deep):
     rnn, xs, want = deep
-    traces = []
-
-    def call(rnn, xs):
-        traces.append(1)
-        return rnn(xs)
-
     for jit in (nnx.jit, jax.jit):
-        traces.clear()
-        jitted = jit(call)
+        chex.clear_trace_counter()
+        jitted = jit(chex.assert_max_traces(lambda rnn, xs: rnn(xs), n=1))
         same(jitted(rnn, xs), want)
         other = RNN(jaxrnn.stack(DEEP.layers), params=rnn.layer_params())
-        same(jitted(other, xs), want)
-        assert len(traces) == 1  # an equal layer costs no retrace
+        same(jitted(other, xs), want)  # an equal layer costs no retrace
     same(jax.jit(lambda xs: rnn(xs))(xs), want)
 
 
@@ -404,14 +438,19 @@ def test_training_a_face_is_training_the_plain_params(getkey, tolerance):
 
     rnn = RNN(GRU, params=params)
     three_steps_by_nnx(rnn, xs)
-    close(rnn.layer_params(), want, tolerance)
+    close = partial(chex.assert_trees_all_close, rtol=tolerance, atol=tolerance)
+    close(rnn.layer_params(), want)
 
     start, module = {"params": {"layer": linen.to_dict(params)}}, linen.RNN(GRU)
     trained = three_steps(lambda variables: loss_of(module.apply(variables, xs)), start)
-    close(linen.from_dict(GRU, I, trained["params"]["layer"]), want, tolerance)
+    close(linen.from_dict(GRU, I, trained["params"]["layer"]), want)
 
 
 # What they refuse
+
+
+def wrong(value: Any) -> Any:
+    return value
 
 
 @pytest.mark.parametrize("make", [lambda v: RNN(v, I, rngs=nnx.Rngs(0)), linen.RNN])
@@ -425,16 +464,34 @@ def test_not_a_layer(make, value):
 
 
 @pytest.mark.parametrize(
-    "given", [(), ("input_size",), ("rngs",), ("rngs", "params"), ("input_size", "rngs", "params")]
+    "given",
+    [
+        (),
+        ("input_size",),
+        ("rngs",),
+        ("rngs", "params"),
+        ("input_size", "params"),
+        ("param_dtype", "params"),
+        ("input_size", "rngs", "params"),
+    ],
 )
 def test_params_come_from_one_place(given):
     every = {"input_size": I, "rngs": nnx.Rngs(0), "params": some_params(jax.random.key(0), LSTM)}
+    every["param_dtype"] = jnp.float32
     with pytest.raises(TypeError) as caught:
         RNN(LSTM, **{name: every[name] for name in given})
     assert str(caught.value) == (
         "RNN needs either `input_size` and `rngs`, to draw its params, or `params`, "
         f"got {' and '.join(given) or 'none of them'}."
     )
+
+
+def test_what_is_no_rngs_and_no_flag():
+    with pytest.raises(TypeError, match=r"`rngs` must be flax\.nnx\.Rngs, got Array\(.*key<fry>"):
+        RNN(LSTM, I, rngs=wrong(jax.random.key(0)))
+    for make in (partial(RNN, LSTM, I, rngs=nnx.Rngs(0)), partial(linen.RNN, LSTM)):
+        with pytest.raises(TypeError, match="`batch_major` must be True or False, got 'yes'"):
+            make(batch_major=wrong("yes"))
 
 
 def test_linen_cannot_count_tokens(getkey):

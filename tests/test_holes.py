@@ -23,6 +23,7 @@ from jaxrnn import (
     unroll,
     vanilla,
 )
+from jaxrnn._language_model import HEAD_SCHEMES
 from jaxrnn.dropout import drop
 from jaxrnn.testing import draw, same
 from jaxrnn.testing._case import jit, numpy, pull
@@ -78,14 +79,36 @@ def test_no_gate_begins_as_another(cell, gates, initializer, getkey):
     """With as many inputs as units, so that all blocks have one shape."""
     params = begin(cell, initializer, getkey(), H)
     blocks = np.split(params.w_x, gates, 1) + np.split(params.w_h, gates, 1)
-    assert len({float(block[0, 0]) for block in blocks}) == 2 * gates
+    if initializer == "pytorch_uniform":  # of the others, biases are not random
+        blocks += [params.b[None], params.b_h[None]]
+    assert len({float(block[0, 0]) for block in blocks}) == len(blocks)
+    another = begin(cell, initializer, getkey(), H)
+    assert params.w_x[0, 0] != another.w_x[0, 0] and params.w_h[0, 0] != another.w_h[0, 0]
 
 
-@pytest.mark.parametrize("layer", [stack([unroll(vanilla(H))] * 2), bidirectional(vanilla(H))])
+@pytest.mark.parametrize(
+    "layer",
+    [
+        stack([unroll(vanilla(H))] * 3),
+        bidirectional(vanilla(H)),
+        stack([bidirectional(vanilla(H))] * 2),
+    ],
+    ids=["stack", "bidirectional", "deep"],
+)
 def test_no_layer_begins_as_another(layer, getkey):
     """All of one shape: equal keys would draw equal numbers."""
-    one, other = layer.init(getkey(), H)
-    assert one.w_x[0, 0] != other.w_x[0, 0]
+    leaves = jax.tree.leaves([layer.init(key, H) for key in (getkey(), getkey())])
+    firsts = [float(w[0, 0]) for w in leaves if w.ndim == 2]
+    assert len(set(firsts)) == len(firsts) >= 8
+
+
+@pytest.mark.parametrize("initializer", HEAD_SCHEMES)
+def test_a_head_begins_by_its_key(initializer, getkey):
+    """And its bias not as its weights."""
+    model = language_model(unroll(vanilla(8)), 8, initializer=initializer)
+    one, other = (model.init(getkey()).head for _ in range(2))
+    assert one.w[0, 0] != other.w[0, 0]
+    assert one.b[0] not in np.asarray(one.w)
 
 
 # Which keys are drawn apart.
@@ -127,10 +150,12 @@ class Drops:
 
 
 def test_what_is_dropped_between_layers_is_drawn_apart_from_what_they_drop(getkey):
-    """Three masks of a half leave an eighth."""
-    layer, ones = stack([Drops(), Drops()], dropout=0.5), jnp.ones((20, 10, H))
-    _, ys = layer.apply((None, None), None, ones, key=getkey())
-    assert abs(np.mean(ys != 0) - 1 / 8) < 0.02
+    """And every gap from every other, a stack within a stack too: seven masks of a half, of four
+    layers and three gaps, leave 1 of 128; were two of them one, 1 of 64."""
+    inner = stack([Drops(), Drops()], dropout=0.5)
+    layer, ones = stack([Drops(), inner, Drops()], dropout=0.5), jnp.ones((40, 20, H))
+    _, ys = layer.apply((None, (None, None), None), None, ones, key=getkey())
+    assert abs(128 * np.mean(ys != 0) - 1) < 0.3
 
 
 # Rows, cells and products that no law comes by.

@@ -1,5 +1,6 @@
 """The language model: tokens -> layer -> logits is its NumPy twin; generation is a plain loop."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -46,8 +47,7 @@ def tokens_like(getkey, *shape):
 
 
 def assert_equal_trees(ours, theirs, tolerance):
-    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
-        assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+    chex.assert_trees_all_close(ours, theirs, rtol=tolerance, atol=tolerance)
 
 
 # The model against its twin

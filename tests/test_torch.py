@@ -13,6 +13,7 @@ import pytest
 
 from jaxrnn import LSTMCarry, bidirectional, gru, lstm, stack, unroll, vanilla
 from jaxrnn.testing import Answer, draw, same
+from jaxrnn.testing._case import numpy
 
 CELLS = {
     "tanh": lambda size: vanilla(size, recurrent_bias=True),
@@ -116,3 +117,20 @@ def test_torch_golden(name):
         dxs=np.array(golden["dxs"]),
     )
     same(case.answer(), want)
+
+
+def test_tensors_are_told_apart_from_arrays():
+    """A sentence where a tensor would go into a program; counts and flags are read as numbers."""
+    torch = pytest.importorskip("torch")
+    layer = unroll(gru(4))
+    case = draw(layer, 3, 0)
+    whole = {"params": case.params, "carry": case.carry, "xs": case.xs}
+    for name, words in {"params": "`.*w_x`", "carry": "the carry", "xs": "xs"}.items():
+        there = {"carry": None, name: jax.tree.map(torch.tensor, whole[name])}
+        with pytest.raises((TypeError, ValueError), match=f"^{words} .*(Tensor|torch)"):
+            layer.apply(**whole | there)
+    with pytest.raises(TypeError, match=r"`key` must be .*, got torch\.float64\[7, 6, 3\]\."):
+        layer.apply(**whole, key=torch.tensor(case.xs))
+    lengths = np.arange(case.batch)
+    got, want = (layer.apply(**whole, lengths=n) for n in (torch.tensor(lengths), lengths))
+    same(numpy(got), numpy(want), within=0)

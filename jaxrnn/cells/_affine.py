@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxrnn import _checks
+from jaxrnn._checks import quote
+from jaxrnn._types import Follows
 from jaxrnn.cells import _initializers
+
+Narrow = Literal["bfloat16", "float16"]  # what the operands of a product may be rounded to
 
 
 def plus(x: jax.Array, b: jax.Array | None) -> jax.Array:
@@ -108,77 +112,81 @@ def total(x: jax.Array) -> jax.Array:
 def check(cell: Any, params_type: type, gates: int, params: Any, xs: Any) -> None:
     """`params` are this cell's and fit `xs`, or one sentence says what does not."""
     _check_type(cell, params_type, params)
-    H, wide = cell.hidden_size, gates * cell.hidden_size
-    want = {"w_h": (H, wide), "b": (wide,)}
-    if cell.recurrent_bias:
-        want["b_h"] = (wide,)
+    dtype, wide = _dtype_of(params), gates * cell.hidden_size
     if (params.b_h is not None) != cell.recurrent_bias:
         raise ValueError(
-            f"`b_h` is {'None' if params.b_h is None else 'an array'} but {cell} has "
+            f"`b_h` is {'None' if params.b_h is None else 'an array'} but {quote(cell)} has "
             f"recurrent_bias={cell.recurrent_bias}: these params belong to another cell."
         )
-    for name, shape in want.items():
-        if np.shape(getattr(params, name)) != shape:
-            raise ValueError(
-                f"`{name}` has shape {np.shape(getattr(params, name))}, but {cell} needs {shape}."
-            )
-    if np.ndim(params.w_x) != 2 or np.shape(params.w_x)[1] != wide:
-        raise ValueError(f"`w_x` has shape {np.shape(params.w_x)}, but {cell} needs (I, {wide}).")
-    _check_dtypes(params)
-    if _checks.is_tokens(xs):
-        return
-    if np.shape(xs)[-1:] != (params.w_x.shape[0],):
+    for name, want in {"w_h": (cell.hidden_size, wide), "b": (wide,), "b_h": (wide,)}.items():
+        got = np.shape(getattr(params, name))
+        if got != want and not (name == "b_h" and params.b_h is None):
+            raise ValueError(f"`{name}` has shape {got}, but {quote(cell)} needs {want}.")
+    got = np.shape(params.w_x)
+    if len(got) != 2 or got[1] != wide:
+        raise ValueError(f"`w_x` has shape {got}, but {quote(cell)} needs (I, {wide}).")
+    if not _checks.is_tokens(xs):
+        _check_features(cell, params, dtype, xs)
+
+
+def _check_features(cell: Any, params: Any, dtype: jnp.dtype, xs: Any) -> None:
+    shape, w_x = np.shape(xs), np.shape(params.w_x)
+    if shape[-1:] != w_x[:1]:
         raise ValueError(
-            f"xs {np.shape(xs)} has {np.shape(xs)[-1]} features, but {cell}'s params were made for "
-            f"input_size {params.w_x.shape[0]}: w_x has shape {params.w_x.shape}."
+            f"xs {shape} has {shape[-1]} features, but {quote(cell)}'s params were made for "
+            f"input_size {w_x[0]}: w_x has shape {w_x}."
         )
-    if jnp.result_type(xs) != params.w_h.dtype:
-        raise TypeError(
-            f"xs is {jnp.result_type(xs)} but the params are {params.w_h.dtype}: cast one of them."
-        )
+    if _checks.dtype_of("xs", xs) != dtype:
+        own = _checks.own_dtype
+        raise TypeError(f"xs is {own(xs)} but the params are {own(params.w_h)}: cast one of them.")
 
 
 def zeros(cell: Any, params_type: type, params: Any, batch_shape: tuple[int, ...]) -> jax.Array:
     """(*batch, H) in the dtype of `params`, which must be this cell's."""
     _check_type(cell, params_type, params)
-    return jnp.zeros((*batch_shape, cell.hidden_size), params.w_h.dtype)
+    return jnp.zeros((*_checks.batch_shape(batch_shape), cell.hidden_size), _dtype_of(params))
 
 
 def check_carry(cell: Any, carry_type: type, carry: Any, params: Any, x: Any) -> None:
     """`carry` is this cell's and of x's batch, or one sentence says what does not fit."""
     form = jax.ShapeDtypeStruct(
-        (*_checks.batch_shape_of(x, time_axes=0), cell.hidden_size), params.w_h.dtype
+        (*_checks.batch_shape_of(x, time_axes=0), cell.hidden_size), _dtype_of(params)
     )
     want = carry_type(*(form for _ in carry_type._fields))
-    _checks.same_form(f"the carry given to {cell}", carry, want, "take it from `initial_carry`.")
+    what = f"the carry given to {quote(cell)}"
+    _checks.same_form(what, carry, want, "take it from `initial_carry`.")
 
 
 def check_fields(cell: Any) -> None:
     """The fields that every cell has, made canonical: or one sentence says what is wrong."""
     object.__setattr__(cell, "hidden_size", _checks.positive("hidden_size", cell.hidden_size))
-    _checks.flag("recurrent_bias", cell.recurrent_bias)
+    if not isinstance(cell.recurrent_bias, Follows):
+        _checks.flag("recurrent_bias", cell.recurrent_bias)
     _initializers.scheme(cell.initializer)
     if cell.matmul_dtype is not None:
         try:
             name = jnp.dtype(cell.matmul_dtype).name
         except TypeError:
             raise TypeError(
-                f"`matmul_dtype` must name a dtype, got {cell.matmul_dtype!r}."
+                f"`matmul_dtype` must name a dtype, got {quote(cell.matmul_dtype)}."
             ) from None
-        _checks.one_of("matmul_dtype", name, ("bfloat16", "float16"))
+        _checks.one_of("matmul_dtype", name, get_args(Narrow))
         object.__setattr__(cell, "matmul_dtype", name)
 
 
 def _check_type(cell: Any, params_type: type, params: Any) -> None:
     if not isinstance(params, params_type):
         raise TypeError(
-            f"{cell} needs {params_type.__name__}, got {type(params).__name__}: "
+            f"{quote(cell)} needs {params_type.__name__}, got {type(params).__name__}: "
             f"make them with this cell's `init`."
         )
 
 
-def _check_dtypes(params: Any) -> None:
-    dtypes = {name: a.dtype for name, a in vars(params).items() if a is not None}
-    if len(set(dtypes.values())) > 1:
-        listed = ", ".join(f"{name} {dtype}" for name, dtype in dtypes.items())
+def _dtype_of(params: Any) -> jnp.dtype:
+    """The one dtype that JAX reads all of a cell's params in."""
+    arrays = {name: a for name, a in vars(params).items() if name != "b_h" or a is not None}
+    dtypes = {_checks.dtype_of(f"`{name}`", a) for name, a in arrays.items()}
+    if len(dtypes) > 1:
+        listed = ", ".join(f"{name} {_checks.own_dtype(a)}" for name, a in arrays.items())
         raise TypeError(f"the params of one cell share one dtype, got {listed}.")
+    return dtypes.pop()

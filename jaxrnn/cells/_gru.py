@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
 
 from jaxrnn import _checks, _containers
-from jaxrnn._types import brief
+from jaxrnn._types import Follows, brief
 from jaxrnn.cells import _affine, _initializers
 from jaxrnn.engine._activations import apart, sigmoid, tanh
 
 GATES = 3  # in the order r z n
-RESETS = ("after", "before")
+Reset = Literal["after", "before"]
 
 
 @_containers.params
@@ -59,20 +59,21 @@ class GRU:
 
     each gate with its own columns of the weights. `recurrent_bias` (b_h, which joins b in r
     and z) defaults to True for reset after, else False: so the default is PyTorch's and
-    cuDNN's cell. `initializer`, `matmul_dtype` and `kept` (on the h of every product, not on that
-    of z ⊙ h) as in :class:`LSTM`.
+    cuDNN's cell. `dataclasses.replace` with another reset keeps a recurrent bias that was given,
+    and one that was not follows. `initializer`, `matmul_dtype` and `kept` (on the h of every
+    product, not on that of z ⊙ h) as in :class:`LSTM`.
     """
 
     hidden_size: int
-    reset: str = "after"
+    reset: Reset = "after"
     recurrent_bias: bool | None = None
-    initializer: str | _initializers.Scheme = "glorot_orthogonal"
-    matmul_dtype: str | None = None
+    initializer: _initializers.Name | _initializers.Scheme = "glorot_orthogonal"
+    matmul_dtype: _affine.Narrow | None = None
 
     def __post_init__(self):
-        _checks.one_of("reset", self.reset, RESETS)
-        if self.recurrent_bias is None:
-            object.__setattr__(self, "recurrent_bias", self.reset == "after")
+        _checks.one_of("reset", self.reset, get_args(Reset))
+        if self.recurrent_bias is None or isinstance(self.recurrent_bias, Follows):
+            object.__setattr__(self, "recurrent_bias", Follows(self.reset == "after"))
         _affine.check_fields(self)
 
     __repr__ = brief

@@ -8,13 +8,14 @@ last. ``forget_gate`` is the index of the gate that keeps the memory, or None.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 
 from jaxrnn import _checks, _containers
 
+Name = Literal["glorot_orthogonal", "small_normal", "pytorch_uniform"]
 Scheme = Callable[..., tuple[jax.Array, jax.Array, jax.Array, jax.Array]]
 
 
@@ -69,14 +70,14 @@ def pytorch_uniform(key, input_size, hidden_size, gates, forget_gate, dtype):
     return w_x, w_h, b, b_h
 
 
-schemes: dict[str, Scheme] = {
+schemes: dict[Name, Scheme] = {
     "glorot_orthogonal": glorot_orthogonal,
     "small_normal": small_normal,
     "pytorch_uniform": pytorch_uniform,
 }
 
 
-def scheme(initializer: str | Scheme) -> Scheme:
+def scheme(initializer: Name | Scheme) -> Scheme:
     """The scheme of that name, or the function itself."""
     if callable(initializer):
         return initializer
@@ -85,7 +86,7 @@ def scheme(initializer: str | Scheme) -> Scheme:
 
 
 def draw(
-    initializer: str | Scheme,
+    initializer: Name | Scheme,
     params_type: type,
     key: jax.Array,
     *,
@@ -98,6 +99,7 @@ def draw(
 ) -> Any:
     """Fresh params of `params_type` by a scheme."""
     _containers.tell_flax()
+    _checks.given_key(key)
     _checks.positive("input_size", input_size)
     dtype = _checks.float_dtype(dtype)
     wide = _checks.at_least_float32(dtype)  # a QR decomposition needs it, and random numbers too

@@ -72,8 +72,8 @@ class LSTM:
 
     hidden_size: int
     recurrent_bias: bool = False
-    initializer: str | _initializers.Scheme = "glorot_orthogonal"
-    matmul_dtype: str | None = None
+    initializer: _initializers.Name | _initializers.Scheme = "glorot_orthogonal"
+    matmul_dtype: _affine.Narrow | None = None
 
     def __post_init__(self):
         _affine.check_fields(self)

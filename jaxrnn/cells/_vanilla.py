@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +14,8 @@ from jaxrnn._types import brief
 from jaxrnn.cells import _affine, _initializers
 from jaxrnn.engine._activations import tanh
 
-ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
+Activation = Literal["tanh", "relu"]
+ACTIVATIONS: dict[Activation, Callable] = {"tanh": jnp.tanh, "relu": jax.nn.relu}
 
 
 @_containers.params
@@ -52,10 +54,10 @@ class Vanilla:
     """
 
     hidden_size: int
-    activation: str = "tanh"
+    activation: Activation = "tanh"
     recurrent_bias: bool = False
-    initializer: str | _initializers.Scheme = "glorot_orthogonal"
-    matmul_dtype: str | None = None
+    initializer: _initializers.Name | _initializers.Scheme = "glorot_orthogonal"
+    matmul_dtype: _affine.Narrow | None = None
 
     def __post_init__(self):
         _affine.check_fields(self)

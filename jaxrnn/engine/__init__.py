@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -19,10 +19,11 @@ from jaxrnn.engine._run import lean, project, run
 from jaxrnn.engine._sums import like, widened
 from jaxrnn.engine._when import busy, clean, hold, reads, select, when
 
-__all__ = ["ENGINES", "KEEPS", "Choice", "choose", "hold", "walk", "when"]
+__all__ = ["ENGINES", "KEEPS", "Choice", "Engine", "Keep", "choose", "hold", "walk", "when"]
 
-ENGINES = ("auto", "scan")
-KEEPS = ("gates", "carries", "chunks")  # for the way back, most memory first
+Engine = Literal["auto", "scan"]
+Keep = Literal["gates", "carries", "chunks"]  # for the way back, most memory first
+ENGINES, KEEPS = get_args(Engine), get_args(Keep)
 
 
 class Choice(NamedTuple):
@@ -32,7 +33,7 @@ class Choice(NamedTuple):
     why: str
 
 
-def choose(cell: Cell, engine: str = "auto") -> Choice:
+def choose(cell: Cell, engine: Engine = "auto") -> Choice:
     """The path that an unroll of `cell` takes, and why."""
     _checks.one_of("engine", engine, ENGINES)
     if engine == "scan":
@@ -60,8 +61,8 @@ def walk(
     *,
     kept: jax.Array | None = None,
     reverse: bool = False,
-    engine: str = "auto",
-    keep: str = "gates",
+    engine: Engine = "auto",
+    keep: Keep = "gates",
 ) -> tuple[Carry, jax.Array]:
     """Final carry and ys (T, *batch, output_size); ys are zero where `when` says not valid."""
     xs = clean(when.valid, xs)

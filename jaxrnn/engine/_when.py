@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.core import Tracer
 
+from jaxrnn import _checks
 from jaxrnn._types import Carry, When
 
 
@@ -22,12 +23,8 @@ def when(shape: tuple[int, ...], lengths: Any = None, mask: Any = None, resets: 
     return When(valid, None if resets is None else _flags("resets", resets, shape))
 
 
-def _array(values: Any) -> Any:
-    return values if isinstance(values, jax.Array) else np.asarray(values)
-
-
 def _flags(name: str, flags: Any, shape: tuple[int, ...]) -> jax.Array:
-    flags = _array(flags)
+    flags = _checks.array(f"`{name}`", flags)
     if np.shape(flags) != shape:
         raise ValueError(f"`{name}` must be (T, *batch) = {shape}, got {np.shape(flags)}.")
     if not jnp.issubdtype(jnp.result_type(flags), jnp.bool_):
@@ -36,7 +33,7 @@ def _flags(name: str, flags: Any, shape: tuple[int, ...]) -> jax.Array:
 
 
 def _within(lengths: Any, shape: tuple[int, ...]) -> jax.Array:
-    lengths, T = _array(lengths), shape[0]
+    lengths, T = _checks.array("`lengths`", lengths), shape[0]
     if np.shape(lengths) != shape[1:]:
         raise ValueError(f"`lengths` must be (*batch) = {shape[1:]}, got {np.shape(lengths)}.")
     if not jnp.issubdtype(jnp.result_type(lengths), jnp.integer):

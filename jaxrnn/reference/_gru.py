@@ -48,7 +48,7 @@ class GRU:
 
     def __post_init__(self) -> None:
         if self.reset not in ("before", "after"):
-            raise ValueError(f'`reset` must be "before" or "after", got {self.reset!r}.')
+            raise ValueError(f'`reset` must be "before" or "after", got {self.reset!r:.80}.')
 
     def initial_carry(self, params: Any, batch_shape: tuple[int, ...]) -> GRUCarry:
         return GRUCarry(np.zeros((*batch_shape, self.hidden_size)))

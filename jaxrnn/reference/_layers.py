@@ -60,7 +60,7 @@ class Unroll:
 
     def __post_init__(self) -> None:
         if self.padding not in ("zero", "held"):
-            raise ValueError(f'`padding` must be "zero" or "held", got {self.padding!r}.')
+            raise ValueError(f'`padding` must be "zero" or "held", got {self.padding!r:.80}.')
 
     @property
     def output_size(self) -> int:

@@ -31,7 +31,7 @@ class Vanilla:
 
     def __post_init__(self) -> None:
         if self.activation not in ("tanh", "relu"):
-            raise ValueError(f'`activation` must be "tanh" or "relu", got {self.activation!r}.')
+            raise ValueError(f'`activation` must be "tanh" or "relu", got {self.activation!r:.80}.')
 
     def initial_carry(self, params: Any, batch_shape: tuple[int, ...]) -> VanillaCarry:
         return VanillaCarry(np.zeros((*batch_shape, self.hidden_size)))

@@ -1,6 +1,7 @@
 """Bucketing: which few T's to pad to, and batches that have no other."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -8,7 +9,7 @@ from numpy.typing import ArrayLike
 from jaxrnn import _values
 
 from . import _ragged
-from ._pad import Padded, pad, unpad
+from ._pad import Padded, Side, pad, unpad
 
 
 def buckets(lengths: ArrayLike, count: int) -> tuple[int, ...]:
@@ -56,7 +57,7 @@ def bucketed(
     batch_size: int,
     boundaries: ArrayLike,
     *,
-    side: str = "right",
+    side: Side = "right",
     seed: int | Sequence[int] | None = None,
     drop_last: bool = False,
 ) -> Iterator[Padded]:
@@ -75,7 +76,7 @@ def bucketed(
     """
     size = _values.positive("batch_size", batch_size)
     bounds = _increasing(boundaries)
-    _values.one_of("side", side, ("right", "left"))
+    _values.one_of("side", side, get_args(Side))
     sequences = list(sequences)
     arrays = _ragged.arrays(sequences, range(len(sequences)))
     bucket_of = _bucket_of(arrays, bounds)
@@ -87,7 +88,7 @@ def bucketed(
 def _increasing(boundaries: ArrayLike) -> np.ndarray:
     bounds = _ragged.integers("boundaries", boundaries, 1)
     if (np.diff(bounds) <= 0).any():
-        raise ValueError(f"`boundaries` must increase, got {bounds.tolist()}.")
+        raise ValueError(f"`boundaries` must increase, got {_values.quote(bounds.tolist())}.")
     return bounds
 
 

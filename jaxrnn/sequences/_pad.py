@@ -1,7 +1,7 @@
 """Padding: ragged sequences as the columns of one array, and back."""
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike
 from jaxrnn import _values
 
 from . import _ragged
+
+Side = Literal["right", "left"]
 
 
 class Padded(NamedTuple):
@@ -40,7 +42,7 @@ def pad(
     sequences: Iterable[ArrayLike],
     steps: int | None = None,
     *,
-    side: str = "right",
+    side: Side = "right",
     index: ArrayLike | None = None,
 ) -> Padded:
     """Sequences (T_i, ...), features or token ids -> `Padded` of T = `steps`, None: the longest.
@@ -53,7 +55,7 @@ def pad(
     Raises ValueError for no sequence, for sequences that differ in dtype or in the axes after
     time, for one longer than `steps`, another side, and an index out of range.
     """
-    _values.one_of("side", side, ("right", "left"))
+    _values.one_of("side", side, get_args(Side))
     sequences = list(sequences)
     columns = _columns(index, len(sequences))
     filled = columns >= 0

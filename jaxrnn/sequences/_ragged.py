@@ -1,10 +1,11 @@
 """What was given, as arrays and integers, or one sentence that quotes what is refused."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from jaxrnn._values import quote
 
 
 def arrays(sequences: Sequence[ArrayLike], index: Iterable[int]) -> list[np.ndarray]:
@@ -32,19 +33,13 @@ def _array(i: int, sequence: ArrayLike) -> np.ndarray:
         array = np.empty((), object)
     if array.ndim == 0 or array.dtype.kind in "OUS":
         raise ValueError(
-            f"sequence {i} must be an array (T, ...) of numbers, time first, got "
-            f"{_short(sequence)}."
+            f"sequence {i} must be an array (T, ...) of numbers, time first, got {quote(sequence)}."
         )
     return array
 
 
 def _form(array: np.ndarray) -> str:
     return f"{array.dtype} ({', '.join(['T', *map(str, array.shape[1:])])})"
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 def longest(lengths: np.ndarray, index: np.ndarray) -> tuple[int, int]:
@@ -57,7 +52,7 @@ def integers(name: str, values: ArrayLike, least: int) -> np.ndarray:
     """`values` (N,) as integers of at least `least`, at least one of them."""
     array = np.asarray(values)
     if array.ndim != 1 or not array.size or array.dtype.kind not in "iu":
-        raise ValueError(f"`{name}` must be one or more integers (N,), got {_short(values)}.")
+        raise ValueError(f"`{name}` must be one or more integers (N,), got {quote(values)}.")
     if array.min() < least:
         raise ValueError(f"`{name}` must be at least {least}, got {array.min()}.")
     return array.astype(np.int64)

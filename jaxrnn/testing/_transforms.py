@@ -14,7 +14,7 @@ import numpy as np
 from jaxrnn.testing._case import Answer, Case, draw, jit, numpy, pull
 from jaxrnn.testing._compare import same
 from jaxrnn.testing._law import law
-from jaxrnn.testing._trees import plus
+from jaxrnn.testing._trees import one_way, plus, reverse
 from jaxrnn.testing._truth import divided, float64, inner, plainly
 
 
@@ -161,15 +161,37 @@ def takes_tokens(layer: Any) -> bool:
     return True
 
 
-@law(fits=takes_tokens)
-def tokens_are_one_hot(case: Case) -> None:
-    """Ids are one-hot vectors; an id that is negative or too large is a row of zeros."""
-    V = 5
+def in_tokens(case: Case, V: int = 5) -> tuple[Case, Case]:
+    """A question in token ids, some out of range, and in their one-hot vectors."""
     case = draw(case.layer, V, 0, case.steps, case.batch)
     tokens = np.random.default_rng(3).integers(-2, V + 2, case.xs.shape[:-1])
     tokens[0, :3] = -1, V, 10**6
     one_hot = (tokens[..., None] == np.arange(V)).astype(case.xs.dtype)
-    want = case.but(xs=one_hot).answer()
-    asked = case.but(xs=tokens.astype(np.int32))
+    return case.but(xs=tokens.astype(np.int32)), case.but(xs=one_hot)
+
+
+@law(fits=takes_tokens)
+def tokens_are_one_hot(case: Case) -> None:
+    """Ids are one-hot vectors; an id that is negative or too large is a row of zeros."""
+    asked, one_hot = in_tokens(case)
+    want = one_hot.answer()
     for reader in [asked, plainly(asked)] if divided(case.layer) else [asked]:
         same(reader.answer(), want._replace(dxs=None))
+
+
+def walks_forwards(layer: Any) -> bool:
+    return one_way(layer) and not reverse(layer)
+
+
+@law(fits=walks_forwards)
+def step_is_a_scan_body(case: Case) -> None:
+    """`partial(layer.step, params)` under `jax.lax.scan` is the walk, of features and of ids."""
+    layer = case.layer
+
+    @jit
+    def both(params, *of):
+        walks = jax.lax.scan(partial(layer.step, params), *of), layer.apply(params, *of)
+        return [Answer(*outputs, None, None, None) for outputs in walks]
+
+    for asked in (case, *in_tokens(case)[:1]) if takes_tokens(layer) else (case,):
+        same(*both(asked.params, asked.carry, asked.xs))

@@ -132,20 +132,6 @@ def unroll_is_the_loop(case: Case) -> None:
     same(case.answer(), Answer(carry, in_time[0], dparams, dcarry, in_time[1]))
 
 
-@law(fits=walks_steps)
-def step_is_a_scan_body(case: Case) -> None:
-    """`partial(cell.step, params)` under `jax.lax.scan` is the unroll."""
-
-    @jit
-    def scan(params, carry, xs):
-        body = partial(case.layer.cell.step, params)
-        return jax.lax.scan(body, carry, xs, reverse=case.layer.reverse)
-
-    carry, ys = scan(case.params, case.carry, case.xs)
-    want = case.answer()
-    same(want._replace(carry=carry, ys=ys), want)
-
-
 @law(fits=lambda layer: isinstance(layer, Stack))
 def stack_is_composition(case: Case) -> None:
     """Each layer reads the ys of the one below; cotangents come down the same way."""

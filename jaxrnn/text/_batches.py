@@ -22,6 +22,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ._checks import integers, not_negative, positive
 from ._errors import TextError, unknown
 
 Sampling = Literal["consecutive", "consecutive-offset", "random", "random-offset"]
@@ -39,33 +40,40 @@ def batches(
 ) -> Batches:
     """The minibatches of one epoch over ids (len,), by one of the four rules above.
 
-    Raises TextError for an unknown rule, sizes below 1, and a text too short to give one minibatch
-    whatever the offset.
+    Raises TextError for an unknown rule, sizes below 1, a text too short to give one minibatch
+    whatever the offset, and a seed or an epoch outside of 32 bits: as `jax.random.key` takes a
+    seed, and so that no two pairs are the same words of entropy (2³², 0 is 0, 1).
     """
-    ids = np.asarray(ids, np.int32)
-    _check(sampling, ids, batch_size, num_steps)
+    ids = _check(sampling, ids, batch_size, num_steps)
+    for name, value in (("seed", seed), ("epoch", epoch)):
+        if not_negative(name, value) >= 2**32:
+            raise TextError(f"`{name}` must lie in 0…{2**32 - 1}, got {value}.")
     draw_starts, _ = _RULES[sampling]
     starts = draw_starts(len(ids), batch_size, num_steps, np.random.default_rng([seed, epoch]))
     windows = time_major(ids[starts[..., None] + np.arange(num_steps + 1)])
     return Batches(windows[:, :-1], windows[:, 1:])
 
 
-def _check(sampling: str, ids: np.ndarray, batch_size: int, num_steps: int) -> None:
-    """TextError for what `batches` refuses."""
+def _check(sampling: str, ids: ArrayLike, batch_size: int, num_steps: int) -> np.ndarray:
+    """The ids as int32; TextError for what `batches` refuses."""
     if sampling not in _RULES:
         raise unknown("no sampling", sampling, _RULES)
     for name, size in (("batch_size", batch_size), ("num_steps", num_steps)):
-        if size < 1:
-            raise TextError(f"`{name}` must be positive, got {size}.")
-    if ids.ndim != 1:
-        raise TextError(f"`ids` must be one text (len,), got shape {ids.shape}.")
+        positive(name, size)
+    array = integers("ids", ids)
+    if array.ndim != 1:
+        raise TextError(f"`ids` must be one text (len,), got shape {array.shape}.")
+    wide = array[array != array.astype(np.int32)]
+    if wide.size:
+        raise TextError(f"`ids` must fit 32 bits, got {wide[0]}.")
     _, least_length = _RULES[sampling]
     needed = least_length(batch_size, num_steps)
-    if len(ids) < needed:
+    if len(array) < needed:
         raise TextError(
             f"{sampling} batches of {batch_size} × {num_steps} need at least {needed} tokens, "
-            f"got {len(ids)}."
+            f"got {len(array)}."
         )
+    return array.astype(np.int32)
 
 
 def time_major(batch: ArrayLike) -> np.ndarray:

@@ -17,11 +17,14 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxrnn"
 
 
-def check_sha1(data: bytes, sha1: str, source: str) -> bytes:
-    """The data, if its sum is the expected one; else a TextError that shows both sums."""
-    found = hashlib.sha1(data).hexdigest()
+def check_sha1(found: str, sha1: str, source: str) -> None:
+    """A TextError that shows both sums, if the one found is not the one expected."""
     if found != sha1:
         raise TextError(f"{source} has sha1 {found}, but {sha1} was expected.")
+
+
+def _checked(data: bytes, sha1: str, source: str) -> bytes:
+    check_sha1(hashlib.sha1(data).hexdigest(), sha1, source)
     return data
 
 
@@ -33,9 +36,9 @@ def download(url: str, sha1: str) -> bytes:
     """
     cached = cache_folder() / url.rpartition("/")[2]
     with contextlib.suppress(OSError, TextError):  # absent, unreadable or damaged: fetch it
-        return check_sha1(cached.read_bytes(), sha1, str(cached))
+        return _checked(cached.read_bytes(), sha1, str(cached))
     with urlopen(url, timeout=TIMEOUT_SECONDS) as answer:
-        data = check_sha1(answer.read(), sha1, url)
+        data = _checked(answer.read(), sha1, url)
     with contextlib.suppress(OSError):  # without a cache, the next run downloads again
         _write_atomically(cached, data)
     return data

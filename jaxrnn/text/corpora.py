@@ -5,19 +5,17 @@ are the files of *Dive into Deep Learning* (d2l), read from `$JAXRNN_DATA` or do
 book's public address. By path: any .txt, or a .zip with one .txt inside.
 """
 
-import hashlib
-import io
 import os
-import zipfile
-import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from importlib import resources
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from ._document import BYTES, Document
 from ._download import cache_folder, check_sha1, download
-from ._errors import CorpusNotFound, TextError, unknown
+from ._errors import CorpusNotFound, unknown
 from .recipes import find_recipe
 
 _D2L = "http://d2l-data.s3-accelerate.amazonaws.com/"
@@ -28,7 +26,9 @@ class Corpus:
     """A raw text.
 
     `sha1` is that of the file as it was read (of the zip, for a zip), `source` says where it was
-    found, and `recipe` names the rule by which `encode` cleans it if told no other.
+    found, and `recipe` names the rule by which `encode` cleans it if told no other. What
+    `load_corpus` found stays in its file: `text` reads it whole, `pieces` in parts. Both raise
+    TextError where the file is no longer what it was.
     """
 
     name: str
@@ -36,6 +36,28 @@ class Corpus:
     sha1: str
     source: str
     recipe: str
+
+    def pieces(self) -> Iterator[str]:
+        """The text in parts of some thousands of characters."""
+        text = vars(self)["text"]
+        if isinstance(text, Document):
+            return text.pieces()
+        return (text[i : i + BYTES] for i in range(0, len(text), BYTES))
+
+
+class _Text:
+    """The field `text` of a corpus: the string that was given, or a document's, read whole each
+    time that it is asked for."""
+
+    def __set__(self, corpus: Any, text: str | Document) -> None:
+        vars(corpus)["text"] = text
+
+    def __get__(self, corpus: Any, owner: Any = None) -> str:
+        text = vars(corpus)["text"]
+        return text if isinstance(text, str) else "".join(text.pieces())
+
+
+Corpus.text = _Text()  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class _Public(NamedTuple):
@@ -67,41 +89,48 @@ def load_corpus(name: str | os.PathLike[str], recipe: str | None = None) -> Corp
     Sums are checked for the public files called by name; a file given by path is taken as it is,
     and is called by its file name, or by the corpus whose public file has that name.
     Raises CorpusNotFound if a public file is not to be had, and TextError for a name that is no
-    file either, a wrong sum, a zip without exactly one .txt, a text not in UTF-8, or an empty one.
+    file either, one that cannot be read, a wrong sum, a zip that is damaged, or without exactly one
+    .txt, a text not in UTF-8, or an empty one.
     """
     name = os.fspath(name)
-    path = Path(name).expanduser()
-    called = name if name in CORPORA else _public_name(path.name)
+    called = name
     if name in _SHIPPED:
-        file, source = f"{name}.txt", "shipped with jaxrnn"
-        data = resources.files("jaxrnn.text").joinpath("data", file).read_bytes()
+        data = resources.files("jaxrnn.text").joinpath("data", f"{name}.txt").read_bytes()
+        document = Document(data, "shipped with jaxrnn", zipped=False)
     elif name in _PUBLIC:
-        file, data, source = _read_public(name)
-    elif path.is_file():
-        file, data, source = path.name, path.read_bytes(), name
+        document = _public(name)
+    elif os.path.isfile(path := Path(os.path.expanduser(name))):
+        document, called = Document.at(path, name, _is_zip(path.name)), _public_name(path.name)
     else:
         raise unknown("neither a corpus nor a file", name, CORPORA)
+    document.check()
     return Corpus(
         name=called,
-        text=_decode(_unzip(data, source) if file.endswith(".zip") else data, source),
-        sha1=hashlib.sha1(data).hexdigest(),
-        source=source,
+        text=document,  # pyright: ignore[reportArgumentType]
+        sha1=document.sha1(),
+        source=document.source,
         recipe=find_recipe(recipe or _RECIPES.get(called, "lyrics")).name,
     )
+
+
+def _is_zip(file: str) -> bool:
+    return file.lower().endswith(".zip")
 
 
 def _public_name(file: str) -> str:
     """The corpus whose public file is called so, packed or not; else the file's own name, whole
     where its stem would pass for a corpus that it is not."""
     for name, public in _PUBLIC.items():
-        if file in (public.file, public.file.removesuffix(".zip")):
+        if file.lower() in (public.file, public.file.removesuffix(".zip")):
             return name
-    stem = file.removesuffix(".zip").removesuffix(".txt")
+    stem = file
+    for suffix in (".zip", ".txt"):
+        stem = stem[: -len(suffix)] if stem.lower().endswith(suffix) else stem
     return file if stem in CORPORA else stem
 
 
-def _read_public(name: str) -> tuple[str, bytes, str]:
-    """File name, bytes and source of a public corpus: `$JAXRNN_DATA` first, then the address.
+def _public(name: str) -> Document:
+    """A public corpus: from `$JAXRNN_DATA` first, then from the address.
 
     An unpacked .txt in place of the zip is welcome; there is no sum to hold it to.
     """
@@ -109,13 +138,14 @@ def _read_public(name: str) -> tuple[str, bytes, str]:
     if folder:
         for file in (public.file, public.file.removesuffix(".zip")):
             path, source = Path(folder, file), f"$JAXRNN_DATA/{file}"
-            if path.is_file():
-                data = path.read_bytes()
-                checked = file == public.file
-                return file, check_sha1(data, public.sha1, source) if checked else data, source
+            if os.path.isfile(path):
+                document = Document.at(path, source, _is_zip(file))
+                if file == public.file:
+                    check_sha1(document.sha1(), public.sha1, source)
+                return document
     url = _D2L + public.file
     try:
-        return public.file, download(url, public.sha1), url
+        return Document(download(url, public.sha1), url, _is_zip(public.file))
     except (OSError, HTTPException) as error:
         raise CorpusNotFound(
             f"corpus {name!r} was not found: there is no {public.file} in $JAXRNN_DATA "
@@ -123,31 +153,3 @@ def _read_public(name: str) -> tuple[str, bytes, str]:
             f"set $JAXRNN_DATA to a folder with the file, or use {public.stand_in!r}, "
             "which is shipped."
         ) from error
-
-
-def _unzip(data: bytes, source: str) -> bytes:
-    """The one .txt in a zip (what macOS adds under __MACOSX/ aside)."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            names = [n for n in archive.namelist() if not n.startswith("__MACOSX/")]
-            texts = [n for n in names if n.endswith(".txt")]
-            if len(texts) == 1:
-                return archive.read(texts[0])
-    except (zipfile.BadZipFile, zlib.error, RuntimeError) as error:
-        raise TextError(f"{source} cannot be unzipped: {error}.") from error
-    listing = ", ".join(texts or names) or "nothing"
-    raise TextError(f"{source} must hold exactly one .txt, but it holds {listing}.")
-
-
-def _decode(data: bytes, source: str) -> str:
-    """UTF-8 to text, without a byte order mark; line ends stay as they are."""
-    try:
-        text = data.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        byte = data[error.start]
-        raise TextError(
-            f"{source} is not UTF-8: byte 0x{byte:02x} at position {error.start}."
-        ) from error
-    if not text.strip():
-        raise TextError(f"{source} is empty.")
-    return text

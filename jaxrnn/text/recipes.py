@@ -12,16 +12,17 @@ The two of *Dive into Deep Learning* differ in all of it:
 """
 
 import io
-import itertools
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from typing import TYPE_CHECKING, NamedTuple, get_args
 
 import numpy as np
 
-from ._errors import TextError, unknown
+from ._checks import positive
+from ._errors import TextError, quoted, unknown
 from .vocabulary import UNK, Unit, Vocabulary, tokenise
 
 if TYPE_CHECKING:
@@ -55,24 +56,66 @@ def by_frequency(tokens: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to clean a text, order its vocabulary, and whether the cut or the vocabulary is first."""
+    """How to clean a text, order its vocabulary, and whether the cut or the vocabulary is first.
+
+    `seams` says for each unit, by a regular expression, where a text may be cut in two without a
+    change to its tokens, though `clean` sees each part alone. Without, a text is cleaned whole.
+    """
 
     name: str
     clean: Callable[[str], list[str]]
     order: Callable[[Iterable[str]], list[str]]
     has_unk: bool
     cut_first: bool
+    seams: Mapping[Unit, str] = field(default_factory=dict, hash=False)
 
     def vocabulary(self, tokens: Iterable[str], unit: Unit) -> Vocabulary:
-        """The distinct tokens in this recipe's order, after `<unk>` if it has one."""
+        """The distinct tokens in this recipe's order, after `<unk>` if it has one: a text's own
+        `<unk>` is that one too."""
+        ordered = self.order(tokens)
         if self.has_unk:
-            return Vocabulary((UNK, *self.order(tokens)), unk=0, unit=unit)
-        return Vocabulary(tuple(self.order(tokens)), unk=None, unit=unit)
+            known = (token for token in ordered if token != UNK)
+            return Vocabulary((UNK, *known), unk=0, unit=unit)
+        return Vocabulary(tuple(ordered), unk=None, unit=unit)
+
+    def tokens(self, corpus: "Corpus", unit: Unit) -> Iterator[str]:
+        """The tokens of a corpus, one at a time."""
+        seam = self.seams.get(unit)
+        parts = [corpus.text] if seam is None else _in_parts(corpus.pieces(), seam)
+        lines = (line for part in parts for line in self.clean(part))
+        return chain.from_iterable(tokenise(line, unit) for line in lines)
 
 
-LYRICS = Recipe("lyrics", clean_lyrics, by_code_point, has_unk=False, cut_first=True)
+def _in_parts(pieces: Iterable[str], seam: str) -> Iterator[str]:
+    """The text of the pieces, in parts that begin at a seam: the first in its piece."""
+    held = [""]
+    for piece in pieces:
+        before = held[-1][-1:]
+        found = re.compile(seam).search(before + piece, len(before))
+        if found and any(held):
+            at = found.start() - len(before)
+            yield "".join((*held, piece[:at]))
+            held, piece = [""], piece[at:]
+        held.append(piece)
+    yield "".join(held)
+
+
+WORDS = r"(?<=\s)"  # after white space
+LYRICS = Recipe(
+    "lyrics",
+    clean_lyrics,
+    by_code_point,
+    has_unk=False,
+    cut_first=True,
+    seams={"char": "", "word": WORDS},
+)
 TIME_MACHINE = Recipe(
-    "time_machine", clean_time_machine, by_frequency, has_unk=True, cut_first=False
+    "time_machine",
+    clean_time_machine,
+    by_frequency,
+    has_unk=True,
+    cut_first=False,
+    seams={"char": r"(?<=\n)|(?<=[A-Za-z])(?=[A-Za-z])", "word": WORDS},
 )
 RECIPES = {recipe.name: recipe for recipe in (LYRICS, TIME_MACHINE)}
 
@@ -102,15 +145,17 @@ def encode(
     """The first `cut` tokens of a corpus (all of them for None) as ids, with their vocabulary.
 
     The recipe is the corpus's own unless another is given. Words are split on white space, line by
-    line. Raises TextError for a cut below 1 and where cleaning leaves nothing.
+    line. A text is read in parts, twice: no more of it than is cut, unless the recipe makes its
+    vocabulary first. Raises TextError for a cut below 1 and where cleaning leaves nothing.
     """
     rule = find_recipe(recipe or corpus.recipe)
-    if cut is not None and cut < 1:
-        raise TextError(f"`cut` must be positive or None, got {cut}.")
-    lines = rule.clean(corpus.text)
-    tokens = list(itertools.chain.from_iterable(tokenise(line, unit) for line in lines))
-    if not tokens:
-        raise TextError(f"nothing of corpus {corpus.name!r} is left by recipe {rule.name!r}.")
-    kept = tokens[:cut]
-    vocab = rule.vocabulary(kept if rule.cut_first else tokens, unit)
-    return Encoded(vocab.ids(kept), vocab)
+    if unit not in get_args(Unit):
+        raise unknown("no unit", unit, get_args(Unit))
+    if cut is not None:
+        cut = positive("cut", cut, " or None")
+    known = cut if rule.cut_first else None
+    vocab = rule.vocabulary(islice(rule.tokens(corpus, unit), known), unit)
+    ids = vocab.ids(islice(rule.tokens(corpus, unit), cut))
+    if not ids.size:
+        raise TextError(f"nothing of corpus {quoted(corpus.name)} is left by recipe {rule.name!r}.")
+    return Encoded(ids, vocab)

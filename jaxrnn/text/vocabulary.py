@@ -1,5 +1,7 @@
 """Vocabulary: tokens to ids and back, and what is counted or spread over ids."""
 
+import re
+from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,17 +10,17 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from ._errors import TextError, unknown
+from ._checks import integers
+from ._errors import TextError, quoted, unknown
 
 Unit = Literal["char", "word"]
 UNK = "<unk>"
 
 
-def tokenise(text: str, unit: Unit) -> list[str]:
-    """The characters of a text, or its words, split on white space."""
-    if unit not in get_args(Unit):
-        raise unknown("no unit", unit, get_args(Unit))
-    return list(text) if unit == "char" else text.split()
+def tokenise(text: str, unit: Unit) -> Iterable[str]:
+    """The characters of a text, or its words, split on white space: one at a time, for a list of
+    them takes many times the memory of the text."""
+    return text if unit == "char" else (word.group() for word in re.finditer(r"\S+", text))
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,15 @@ class Vocabulary:
     unk: int | None
     unit: Unit
 
+    def __post_init__(self):
+        if self.unit not in get_args(Unit):
+            raise unknown("no unit", self.unit, get_args(Unit))
+        if len(self._id_of) < len(self.tokens):
+            twice = next(t for i, t in enumerate(self.tokens) if self._id_of[t] != i)
+            raise TextError(f"{quoted(twice)} is in the vocabulary twice: give each token one id.")
+        if self.unk is not None:
+            _in_range(self.unk, len(self))
+
     def __len__(self) -> int:
         return len(self.tokens)
 
@@ -36,24 +47,16 @@ class Vocabulary:
         return f"Vocabulary({len(self)} {self.unit}s, unk={self.unk})"
 
     @cached_property
-    def _id_of(self) -> dict[str, int]:
-        return {token: i for i, token in enumerate(self.tokens)}
+    def _id_of(self) -> "_Ids":
+        return _Ids(self.tokens, self.unk, self.unit)
 
     def ids(self, text: str | Iterable[str]) -> np.ndarray:
         """Ids (N,) int32 of a text, which is only split, not cleaned, or of tokens.
 
         An unknown token becomes `unk`; without one it raises TextError.
         """
-        tokens = tokenise(text, self.unit) if isinstance(text, str) else list(text)
-        ids = [self._id_of.get(token, self.unk) for token in tokens]
-        if None in ids:
-            token = tokens[ids.index(None)]
-            code_point = f" (U+{ord(token):04X})" if len(token) == 1 else ""
-            raise TextError(
-                f"{token!r}{code_point} is not in the vocabulary of {len(self)} {self.unit}s, "
-                f"which has no {UNK}."
-            )
-        return np.array(ids, np.int32)
+        tokens = tokenise(text, self.unit) if isinstance(text, str) else text
+        return np.asarray(array("i", map(self._id_of.__getitem__, tokens)))
 
     def text(self, ids: ArrayLike) -> str:
         """The text of ids (N,): characters joined by nothing, words by a space.
@@ -62,6 +65,23 @@ class Vocabulary:
         """
         ids = _in_range(ids, len(self))
         return ("" if self.unit == "char" else " ").join(self.tokens[i] for i in ids)
+
+
+class _Ids(dict[str, int]):
+    """The id of each token; of an unknown one `unk`, or an error where that is None."""
+
+    def __init__(self, tokens: tuple[str, ...], unk: int | None, unit: Unit):
+        super().__init__((token, i) for i, token in enumerate(tokens))
+        self.unk, self.unit = unk, unit
+
+    def __missing__(self, token: str) -> int:
+        if self.unk is not None:
+            return self.unk
+        code_point = f" (U+{ord(token):04X})" if len(token) == 1 else ""
+        raise TextError(
+            f"{quoted(token)}{code_point} is not in the vocabulary of {len(self)} {self.unit}s, "
+            f"which has no {UNK}."
+        )
 
 
 def one_hot(ids: ArrayLike, size: int, dtype: DTypeLike = np.float32) -> np.ndarray:
@@ -88,9 +108,9 @@ def unigram_perplexity(ids: ArrayLike, size: int) -> float:
 
 
 def _in_range(ids: ArrayLike, size: int) -> np.ndarray:
-    """Ids (N,) as an integer array; TextError quotes the first outside 0 … size - 1."""
-    array = np.asarray(ids, np.int64).reshape(-1)
+    """Ids (N,) as an int64 array; TextError quotes the first outside 0 … size - 1."""
+    array = integers("ids", ids).reshape(-1)
     outside = array[(array < 0) | (array >= size)]
     if outside.size:
         raise TextError(f"id {outside[0]} is not among the {size} of the vocabulary.")
-    return array
+    return array.astype(np.int64)

@@ -11,6 +11,8 @@ DROPOUT = Group(
     tests(
         "test_dropout.py",
         """test_the_masks_are_what_they_say
+        test_no_mask_repeats_itself[lstm]
+        test_what_goes_between_layers_is_dropped_number_by_number
         test_without_a_key_nothing_is_dropped
         test_token_dropout_drops_words[scan]
         test_between_layers_and_both_ways
@@ -31,6 +33,44 @@ DROPOUT = Group(
             FILE,
             "xs.shape[1:], xs.dtype)\n        return params, xs * mask[None]",
             "xs.shape, xs.dtype)\n        return params, xs * mask",
+        ),
+        Mutant(
+            "dropout-of-all-gates",
+            "weight drop's mask is repeated over the gates",
+            FILE,
+            "w_h = w_h * scaled_mask(key_weights, self.weights, w_h.shape, w_h.dtype)",
+            "square = scaled_mask(key_weights, self.weights, (len(w_h),) * 2, w_h.dtype)\n"
+            "            w_h = w_h * jnp.tile(square, w_h.shape[1] // len(w_h))",
+        ),
+        Mutant(
+            "dropout-of-all-rows",
+            "one mask on h for the whole batch",
+            FILE,
+            "kept = scaled_mask(key_recurrent, self.recurrent, h.shape, h.dtype)",
+            "kept = scaled_mask(key_recurrent, self.recurrent, h.shape[-1:], h.dtype)\n"
+            "            kept = jnp.broadcast_to(kept, h.shape)",
+        ),
+        Mutant(
+            "dropout-all-time",
+            "between layers one mask for all of time",
+            FILE,
+            "xs * scaled_mask(key, rate, xs.shape, xs.dtype)",
+            "xs * scaled_mask(key, rate, xs.shape[1:], xs.dtype)[None]",
+        ),
+        Mutant(
+            "zones-of-all-units",
+            "zoneout holds a whole row or nothing of it",
+            FILE,
+            "jax.random.bernoulli(k, p, (steps, *a.shape)).astype(a.dtype)",
+            "jnp.broadcast_to(jax.random.bernoulli(k, p, (steps, *a.shape[:-1], 1)), "
+            "(steps, *a.shape)).astype(a.dtype)",
+        ),
+        Mutant(
+            "zones-whatever-the-key",
+            "zoneout holds the same whatever the key",
+            FILE,
+            "self._zone(key_zone,",
+            "self._zone(jax.random.key(0),",
         ),
         Mutant(
             "dropout-of-one-key",

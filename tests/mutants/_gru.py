@@ -44,8 +44,8 @@ GRU = Group(
             "gru-bias-default-inverted",
             "`recurrent_bias` is by default that of the other reset",
             FILE,
-            '"recurrent_bias", self.reset == "after")',
-            '"recurrent_bias", self.reset != "after")',
+            'Follows(self.reset == "after")',
+            'Follows(self.reset != "after")',
         ),
         Mutant(
             "gru-slope-of-z-by-masked-h",

@@ -52,6 +52,13 @@ INITIALIZERS = Group(
             at=(2, 2),
         ),
         Mutant(
+            "uniform-biases-alike",
+            "pytorch_uniform draws both biases from one key",
+            FILE,
+            "for k, shape in zip(keys, shapes, strict=True)",
+            "for k, shape in zip((*keys[:3], keys[2]), shapes, strict=True)",
+        ),
+        Mutant(
             "uniform-one-sided",
             "pytorch_uniform is U(0, 1/√H)",
             FILE,

@@ -17,7 +17,11 @@ LANGUAGE_MODEL = Group(
         test_head_and_layer_do_not_share_their_randomness""",
     )
     + tests("test_engine.py", "test_no_tokens_have_no_loss")
-    + tests("test_holes.py", "test_the_loss_is_the_mean_over_what_is_valid"),
+    + tests("test_dropout.py", "test_an_epoch_draws_for_each_minibatch")
+    + tests(
+        "test_holes.py",
+        "test_the_loss_is_the_mean_over_what_is_valid\ntest_a_head_begins_by_its_key",
+    ),
     (
         Mutant(
             "loss-mean-over-all",
@@ -39,6 +43,20 @@ LANGUAGE_MODEL = Group(
             FILE,
             "(powers / total - hit",
             "(powers - hit",
+        ),
+        Mutant(
+            "head-of-one-key",
+            "pytorch_uniform draws the head's bias and weights from one key",
+            FILE,
+            "key_w, key_b = jax.random.split(key)",
+            "key_w = key_b = key",
+        ),
+        Mutant(
+            "model-drops-the-key",
+            "`apply` keeps a dropout's key from the layer",
+            FILE,
+            "self._features(params, carry, tokens, **when)\n        logits",
+            'self._features(params, carry, tokens, **when | {"key": None})\n        logits',
         ),
         Mutant(
             "generation-prefix-one-more",

@@ -64,6 +64,20 @@ LAYERS = Group(
             "_keys(key, depth, salt=0)",
         ),
         Mutant(
+            "gaps-share-a-mask",
+            "every gap of a stack drops by the first one's key",
+            FILE,
+            "drop(keys_between[i], ",
+            "drop(keys_between[1], ",
+        ),
+        Mutant(
+            "layers-share-masks",
+            "the layers of a stack, from the second on, draw from one key",
+            FILE,
+            'noise = {"key": keys[i]}',
+            'noise = {"key": keys[min(i, 1)]}',
+        ),
+        Mutant(
             "held-one-way",
             "a reversed walk holds its padding forwards",
             FILE,

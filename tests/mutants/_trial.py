@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from .. import _program_cache
 from ._mutant import Group, Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,6 +71,7 @@ def _pytest(here: Path, group: Group) -> subprocess.CompletedProcess:
     words = ["-x", "-q", "-rf", "-p", "no:cacheprovider", "--tb=short", *group.options]
     paths = os.pathsep.join(filter(None, [str(here), os.environ.get("PYTHONPATH")]))
     quiet = {"PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "1000"}
+    quiet |= _program_cache.settings()  # what a mutant leaves as it is, is compiled once
     return subprocess.run(
         [sys.executable, "-c", CHILD, str(CPU_SECONDS), str(here), *words, *group.tests],
         cwd=here,
