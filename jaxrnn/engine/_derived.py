@@ -152,15 +152,17 @@ def again(reading: Reading, w: list, carry: list, drives: list, points: list) ->
 def _known(reading: Reading, joint: Any, sums: list, operands: list) -> list:
     """The joint's sums as given, whose cotangents reach what is not deferred of its operands."""
     at = tuple(i for i, v in enumerate(joint.operands) if reading.in_loop(joint, v))
-    whole = _products.known(
-        joint.equation, reading.narrow, at, joint.merge(sums), tuple(operands)
-    )
+    whole = _products.known(joint.equation, reading.narrow, at, joint.merge(sums), tuple(operands))
     return joint.split(whole) if joint.weights else [whole]
 
 
 def _env(reading: Reading, *given: list) -> dict:
     return dict(
-        zip([*reading.w, *reading.carry_in, *reading.drives], [a for many in given for a in many], strict=True)
+        zip(
+            [*reading.w, *reading.carry_in, *reading.drives],
+            [a for many in given for a in many],
+            strict=True,
+        )
     )
 
 
@@ -213,7 +215,11 @@ def adjoint(reading, reverse, T, w, before, read, points, dafter, douts):
             for i in reading.emits(joint)
         ]
         instead = [*_pick(deltas, over_points), *_pick(dread, over_read)]
-        return (dcarry, sums), instead, (_pick(deltas, rest_points), _pick(dread, rest_read), emitted)
+        return (
+            (dcarry, sums),
+            instead,
+            (_pick(deltas, rest_points), _pick(dread, rest_read), emitted),
+        )
 
     state = _pick(dafter, at_carry), [_sums.nought(a) for a in _pick(w, at_free)]
     spent = [*_pick(points, over_points), *_pick(read, over_read)]
@@ -239,21 +245,31 @@ def _through_joints(reading, w, before, deltas, emitted, dw, dread) -> None:
     def add(to: dict, v: Any, a: Any) -> None:
         to[v] = to[v] + a.astype(to[v].dtype) if v in to else a
 
-    named, delta = dict(zip(reading.w, w, strict=True)), dict(zip(reading.points, deltas, strict=True))
+    named, delta = (
+        dict(zip(reading.w, w, strict=True)),
+        dict(zip(reading.points, deltas, strict=True)),
+    )
     emitted = iter(emitted)
     for joint in reading.joints:
         for out, terms in zip(joint.outs, joint.terms, strict=True):
             for v in terms:
                 source = reading.origin(v)
-                if isinstance(source, Literal) or not inexact(source.aval): continue
-                if reading.rank(source) == TIME: add(dread, source, delta[out])
-                else: add(dw, source, _sums.total(delta[out], named[source], reading.axes(v)))
+                if isinstance(source, Literal) or not inexact(source.aval):
+                    continue
+                if reading.rank(source) == TIME:
+                    add(dread, source, delta[out])
+                else:
+                    add(dw, source, _sums.total(delta[out], named[source], reading.axes(v)))
         whole = joint.merge([delta[out] for out in joint.outs])
         for i in reading.emits(joint):
             x, v = next(emitted), joint.operands[i]
             x = before[reading.carry_in.index(v)] if x is None else x
             weight = joint.operands[1 - i]
-            add(dw, weight, _products.over_all_time(joint.equation, reading.narrow, i, x, named[weight], whole))
+            add(
+                dw,
+                weight,
+                _products.over_all_time(joint.equation, reading.narrow, i, x, named[weight], whole),
+            )
 
 
 def _floats(values: list) -> list[int]:

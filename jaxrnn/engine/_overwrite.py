@@ -19,6 +19,7 @@ def scan(
     writes it at the next instant, before that is read.
     """
     if not spent:
+
         def plain(state, timed):
             state, _, outs = body(state, [], timed)
             return state, outs

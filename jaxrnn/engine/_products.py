@@ -86,9 +86,7 @@ def outer(equation: JaxprEqn, narrow: Any, x: Any, ct: Any) -> Any:
     return _dot(equation, narrow, x, ct, (leading, leading))
 
 
-def over_all_time(
-    equation: JaxprEqn, narrow: Any, at: int, x: Any, weight: Any, cts: Any
-) -> Any:
+def over_all_time(equation: JaxprEqn, narrow: Any, at: int, x: Any, weight: Any, cts: Any) -> Any:
     """The gradient of the weight of a product whose operand `at` was x (T, …), of cotangents `cts`
     (T, …): one product."""
     if is_plain(equation) and at == 0:

@@ -6,11 +6,10 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
-from jax.extend.core import JaxprEqn
+from jax.extend.core import JaxprEqn, Literal
 
 from jaxrnn.engine import _products, _sums
-from jaxrnn.engine._read import ONCE, SPREAD, TIME, Reading, bind, look
+from jaxrnn.engine._read import ONCE, SPREAD, TIME, Reading, bind, inexact, look
 
 
 def project(reading: Reading, shared: list, xs: list) -> tuple[list, list]:
@@ -19,33 +18,44 @@ def project(reading: Reading, shared: list, xs: list) -> tuple[list, list]:
     for e in reading.once:
         values = [look(env, v) for v in e.invars]
         env |= dict(zip(e.outvars, do(e, reading.narrow, *values), strict=True))
-    env |= {joint: joint.merge([env[v] for v in joint.weights]) for joint in reading.joints if joint.weights}
+    for joint in reading.joints:
+        if joint.weights:
+            env[joint] = joint.merge([env[v] for v in joint.weights])
     env |= dict(zip(reading.x_in, xs, strict=True))
     ranks = {v: reading.rank(v) for v in env}
     for e in reading.time:
-        values, at = [look(env, v) for v in e.invars], [ranks.get(v, ONCE) for v in e.invars]
+        values = [look(env, v) for v in e.invars]
+        at = [ONCE if isinstance(v, Literal) else ranks[v] for v in e.invars]
         outs, rank = _all_of_time(e, reading.narrow, values, at, xs[0].shape[0])
         env |= dict(zip(e.outvars, outs, strict=True))
         ranks |= dict.fromkeys(e.outvars, rank)
     return [env[v] for v in reading.w], [env[v] for v in reading.drives]
 
 
-def do(e: JaxprEqn, narrow: Any, *values: Any) -> list[Any]:
-    """What one equation gives for one instant."""
+def is_rows(e: JaxprEqn, ranks: list) -> bool:
+    """Does it pick rows of a param by ids that x gives?"""
+    return e.primitive.name == "gather" and ranks == [ONCE, TIME] and inexact(e.outvars[0].aval)
+
+
+def do(e: JaxprEqn, narrow: Any, *values: Any, picked: bool = False) -> list[Any]:
+    """What one equation gives for one instant, where products are rounded to `narrow`, and so is
+    what is `picked` as a product with one-hot vectors would."""
     if narrow is not None and _products.is_product(e):
         return [_products.multiply(e, narrow, *values)]
-    return bind(e, *values)
+    outs = bind(e, *values)
+    return [_products.rounded(a, narrow) for a in outs] if picked else outs
 
 
 def _all_of_time(e: JaxprEqn, narrow: Any, values: list, ranks: list, T: Any) -> tuple[list, int]:
     if _products.is_plain(e) and ranks == [TIME, ONCE]:
         return [_products.over_time(e, narrow, *values)], TIME
-    if e.primitive.name == "gather" and ranks == [ONCE, TIME]:
+    if is_rows(e, ranks):
         return [_rows(e, narrow, *values)], TIME
     if e.primitive.name == SPREAD and TIME not in ranks:
         if not _sums.is_narrow(values[0]):
             return bind(e, *values), ONCE
-        return [_sums.spread(values[0], T, e.params["shape"], e.params["broadcast_dimensions"])], TIME
+        shape, axes = e.params["shape"], e.params["broadcast_dimensions"]
+        return [_sums.spread(values[0], T, shape, axes)], TIME
     if not _products.is_product(e):
         for i, a in enumerate(values):
             if ranks[i] == ONCE and _sums.is_narrow(a):

@@ -22,9 +22,7 @@ from jaxrnn.engine import _products
 ONCE, TIME, LOOP = range(3)
 SPREAD = "broadcast_in_dim"
 SETTLES = ("tanh", "logistic")
-LINEAR = (
-    "add sub neg split slice reshape squeeze convert_element_type broadcast_in_dim transpose".split()
-)
+LINEAR = "add sub neg split slice reshape squeeze convert_element_type broadcast_in_dim transpose".split()
 CALLS = ("jit", "pjit", "closed_call", "core_call", "checkpoint", "remat", "remat2")
 
 
@@ -224,11 +222,17 @@ class Reading:
         """Is v a weight, whose gradient is one product over all of time?"""
         if joint.weights:
             return v is joint or v in joint.weights
-        return self.rank(v) == ONCE and not isinstance(v, Literal) and sum(u is v for u in joint.operands) == 1
+        return (
+            self.rank(v) == ONCE
+            and not isinstance(v, Literal)
+            and sum(u is v for u in joint.operands) == 1
+        )
 
     def in_loop(self, joint: Joint, v: Any) -> bool:
         """Does an operand get its cotangent instant by instant?"""
-        return not isinstance(v, (Joint, Literal)) and inexact(v.aval) and not self.deferred(joint, v)
+        return (
+            not isinstance(v, (Joint, Literal)) and inexact(v.aval) and not self.deferred(joint, v)
+        )
 
     def emits(self, joint: Joint) -> list[int]:
         """The operand that a deferred weight was multiplied by."""
@@ -247,7 +251,8 @@ class Reading:
         if v in self.final:
             return False
         return all(
-            e.primitive.name in SETTLES or (e.primitive.name in LINEAR and all(map(self.settled, e.outvars)))
+            e.primitive.name in SETTLES
+            or (e.primitive.name in LINEAR and all(map(self.settled, e.outvars)))
             for e in self.readers.get(v, [])
         )
 

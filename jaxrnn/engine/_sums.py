@@ -56,6 +56,10 @@ spread.defvjp(lambda a, T, shape, axes: (spread(a, T, shape, axes), a), _gathere
 def total(da: jax.Array, a: Any, axes: tuple) -> jax.Array:
     """Σ da (T, …) over time and all it was spread over: the cotangent of `a`, whose axes lie at
     `axes` behind time."""
-    kept = [axis + 1 for axis, size in zip(axes, jnp.shape(a), strict=True) if size == da.shape[axis + 1]]
+    kept = [
+        axis + 1
+        for axis, size in zip(axes, jnp.shape(a), strict=True)
+        if size == da.shape[axis + 1]
+    ]
     others = tuple(axis for axis in range(da.ndim) if axis not in kept)
     return da.sum(others, dtype=_wide(da)).reshape(jnp.shape(a)).astype(da.dtype)
