@@ -60,11 +60,10 @@ def main(arguments: Arguments) -> int:
     if arguments.list:
         show_presets()
         return 0
-    asked = {f.name: getattr(arguments, f.name) for f in dataclasses.fields(arguments)}
-    name, run_dir = asked.pop("preset"), asked.pop("run_dir")
+    asked = dataclasses.asdict(arguments)
+    name, run_dir, _ = (asked.pop(field) for field in ("preset", "run_dir", "list"))
     if name is None:
         raise presets.UnknownPreset("name a preset: --list shows all of them.")
-    del asked["list"]
     experiment = prepare(name, **asked)
     return follow(experiment, RunDir(run_dir, name, experiment.config()))
 

@@ -75,6 +75,7 @@ class Unroll:
                 f"step at a time: take `apply`, or a layer that walks forwards."
             )
         _checks.arrays("params", params)
+        _checks.arrays("carry", carry)
         x = _checks.wide(x) if _checks.reads_tokens(self.cell, x) else jnp.asarray(x)
         before = self._carry(params, carry, _checks.batch_shape_of(x, time_axes=0))
         step = self.cell.step

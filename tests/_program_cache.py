@@ -20,10 +20,15 @@ def settings() -> dict[str, str]:
     a user's, or that of the tests which started this process."""
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return {}
-    if sum(path.stat().st_size for path in FOLDER.glob("*/*")) > MOST:
-        shutil.rmtree(FOLDER, ignore_errors=True)
+    here = FOLDER / processor()
+    try:
+        if sum(path.stat().st_size for path in FOLDER.glob("*/*")) > MOST:
+            shutil.rmtree(FOLDER)
+        here.mkdir(parents=True, exist_ok=True)
+    except OSError:  # a checkout that may only be read; or another run begins the folder anew
+        return {}
     return {
-        "JAX_COMPILATION_CACHE_DIR": str(FOLDER / processor()),
+        "JAX_COMPILATION_CACHE_DIR": str(here),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         # On some processors XLA reports an error for each program that it loads, for it takes
         # LLVM's wishes (prefer-no-gather) for instructions: openxla/xla#44565. JAX raises its own.

@@ -165,12 +165,12 @@ CASES = {
     "keys as xs": (lambda: run(xs=jax.random.split(KEY, 3)), "xs must be an array key<fry>"),
     # Params.
     "list in params": (
-        lambda: run(params=like(b=[0.5] * 16)),
+        lambda: LAYER.step(like(b=[0.5] * 16), None, XS[0]),
         "`b` an array got list [0.5",
     ),
     "tensor in params": (
-        lambda: run(params=like(w_x=TENSOR)),
-        "`w_x` an array got Tensor a",
+        lambda: LAYER.step(like(w_x=TENSOR), None, XS[0]),
+        "`params.w_x` an array got Tensor a tensor of one's own",
     ),
     "none in params": (
         lambda: run(params=like(w_h=None)),
@@ -204,11 +204,11 @@ CASES = {
         "`batch_shape` () got (2, 1.5)",
     ),
     "tensor as carry": (
-        lambda: run(carry=CARRY._replace(c=TENSOR)),
-        "carry LSTMCarry(h=float32[6, 4], c=torch.float32[7, 6, 3]) c=float32[6, 4])",
+        lambda: DEEP.step(DEEP_PARAMS, (None, CARRY._replace(c=TENSOR)), XS[0]),
+        "`carry.c` an array got Tensor a tensor of one's own",
     ),
     "list as carry": (
-        lambda: run(carry=CARRY._replace(c=wrong([0.5]))),
+        lambda: LAYER.step(PARAMS, CARRY._replace(c=[0.5]), XS[0]),
         "carry c=[0.5]) c=float32[6, 4])",
     ),
     "carry of float64": (

@@ -150,12 +150,12 @@ class Drops:
 
 
 def test_what_is_dropped_between_layers_is_drawn_apart_from_what_they_drop(getkey):
-    """And every gap from every other, a stack within a stack too: seven masks of a half, of four
-    layers and three gaps, leave 1 of 128; were two of them one, 1 of 64."""
-    inner = stack([Drops(), Drops()], dropout=0.5)
-    layer, ones = stack([Drops(), inner, Drops()], dropout=0.5), jnp.ones((40, 20, H))
-    _, ys = layer.apply((None, (None, None), None), None, ones, key=getkey())
-    assert abs(128 * np.mean(ys != 0) - 1) < 0.3
+    """And every gap and every layer from every other, in a stack within a stack too: nine masks of
+    a half, of five layers and four gaps, leave 1 of 512; were two of them one, 1 of 256."""
+    inner, ones = stack([Drops(), Drops()], dropout=0.5), jnp.ones((80, 20, H))
+    layer, params = stack([Drops(), Drops(), inner, Drops()], dropout=0.5), (None, None)
+    _, ys = layer.apply((*params, params, None), None, ones, key=getkey())
+    assert abs(512 * np.mean(ys != 0) - 1) < 0.3
 
 
 # Rows, cells and products that no law comes by.

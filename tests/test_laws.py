@@ -111,7 +111,7 @@ def test_every_law_fits_where_it_should():
 
 
 def test_a_question_repeats_nothing():
-    """No number comes twice in it, so no leaf can stand for another, nor in another seed's."""
+    """No number comes twice, in it or in that of another seed: no leaf can stand for another."""
     asked = [draw(LAYERS["lstm-deep"], 3, seed) for seed in (0, 1)]
     numbers = [(case.params, case.carry, case.xs, case.dcarry, case.dys) for case in asked]
     flat = np.concatenate([np.ravel(leaf) for leaf in jax.tree.leaves(numbers)])

@@ -65,7 +65,7 @@ def test_padding_does_not_poison_gradients(kind, shape, junk):
     gradients NaN, though the loss reads valid steps alone and is finite."""
     case = question(kind, shape)
     poisoned = case.but(xs=np.where(PADDED[..., None], junk, case.xs)).answer(lengths=LENGTHS)
-    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(poisoned))
+    chex.assert_tree_all_finite(poisoned)
     assert not poisoned.dxs[PADDED].any()
     same(poisoned, case.answer(lengths=LENGTHS), within=0)
 

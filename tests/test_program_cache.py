@@ -81,7 +81,6 @@ def test_the_folder_is_of_one_processor_and_begins_anew(monkeypatch, tmp_path):
         monkeypatch.setattr(_program_cache, "MOST", limit)
         here = Path(_program_cache.settings()["JAX_COMPILATION_CACHE_DIR"])
         assert here == tmp_path / "cache" / _program_cache.processor()
-        here.mkdir(parents=True, exist_ok=True)
         (here / "program").write_bytes(b"1234")
         _program_cache.settings()
         assert (here / "program").exists() is left
