@@ -86,12 +86,11 @@ class GRU:
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
         _affine.check(self, GRUParams, GATES, params, x)
         _affine.check_carry(self, GRUCarry, carry, params, x)
-        h, plus = carry.h, _affine.plus
-        x_r, x_z, x_n = _thirds(plus(_affine.inputs(params.w_x, x), params.b))
-        w_r, w_z, w_n = _thirds(params.w_h)
-        b_r, b_z, b_n = (None,) * 3 if params.b_h is None else _thirds(params.b_h)
-        r = jax.nn.sigmoid(x_r + plus(h @ w_r, b_r))
-        z = jax.nn.sigmoid(x_z + plus(h @ w_z, b_z))
+        h, plus, gates = carry.h, _affine.plus, 2 * self.hidden_size
+        x_rz, x_n = _parted(plus(_affine.inputs(params.w_x, x), params.b), gates)
+        w_rz, w_n = _parted(params.w_h, gates)
+        b_rz, b_n = (None, None) if params.b_h is None else _parted(params.b_h, gates)
+        r, z = jnp.split(jax.nn.sigmoid(x_rz + plus(h @ w_rz, b_rz)), 2, axis=-1)
         if self.reset == "after":
             n = jnp.tanh(x_n + r * plus(h @ w_n, b_n))
         else:
@@ -100,8 +99,8 @@ class GRU:
         return GRUCarry(h), h
 
 
-def _thirds(x: jax.Array) -> list[jax.Array]:
-    return jnp.split(x, GATES, axis=-1)
+def _parted(a: jax.Array, at: int) -> tuple[jax.Array, jax.Array]:
+    return a[..., :at], a[..., at:]
 
 
 gru = GRU

@@ -46,13 +46,17 @@ def _expm1(z: jax.Array) -> jax.Array:
     return scale * (r + r * r * series) + (scale - 1)
 
 
+def _alone(y):
+    return y + 0 * y
+
+
 def _tanh(x: jax.Array) -> jax.Array:
     e = _expm1(jnp.clip(2 * x, -40, 40))
-    return e / (2 + e)
+    return _alone(e / (2 + e))
 
 
 def _sigmoid(x: jax.Array) -> jax.Array:
-    return 1 / (2 + _expm1(jnp.clip(-x, -87, 88.3)))
+    return _alone(1 / (2 + _expm1(jnp.clip(-x, -87, 88.3))))
 
 
 tanh = _on_cpu(_tanh, jnp.tanh)
@@ -62,24 +66,39 @@ sigmoid.defjvps(lambda dx, y, x: dx * (y * (1 - y)))
 
 
 def each(gates: tuple[str, ...], x: jax.Array) -> jax.Array:
-    """The gates of x (..., G·H) in one pass; `gates` says of each which it is, "tanh" or "sigmoid"
-    (hashable, so that a differentiated call can be cached)."""
-    squashed = np.repeat(np.array([gate == "tanh" for gate in gates]), x.shape[-1] // len(gates))
-    squashed = jnp.broadcast_to(squashed, x.shape)
+    """The gates of x (..., G·H) in one pass; `gates` says of each: "tanh" or "logistic" (σ)."""
+    if len(set(gates)) == 1:
+        return IN_LOOPS[gates[0]](x)
+    squashed = _which(gates, x)
 
     def spelt_out(x):
         z = jnp.where(squashed, jnp.minimum(2 * x, 40), jnp.minimum(-x, 88.3))
         e = _expm1(jnp.maximum(z, -87))
-        return jnp.where(squashed, e, 1) / (2 + e)
+        return _alone(jnp.where(squashed, e, 1) / (2 + e))
 
     def plain(x):
-        one = {"tanh": jnp.tanh, "sigmoid": jax.nn.sigmoid}
+        one = {"tanh": jnp.tanh, "logistic": jax.nn.sigmoid}
         parts = zip(gates, jnp.split(x, len(gates), axis=-1), strict=True)
         return jnp.concatenate([one[gate](part) for gate, part in parts], axis=-1)
 
     function = _on_cpu(spelt_out, plain)
-    function.defjvps(lambda dx, y, x: dx * jnp.where(squashed, 1 - y * y, y * (1 - y)))
+    function.defjvps(lambda dx, y, x: dx * slopes(gates, y))
     return function(x)
+
+
+def slopes(gates: tuple[str, ...], y: jax.Array) -> jax.Array:
+    """The slopes of gates whose values are y (..., G·H)."""
+    if set(gates) == {"tanh"}:
+        return 1 - y * y
+    if set(gates) == {"logistic"}:
+        return y * (1 - y)
+    return jnp.where(_which(gates, y), 1 - y * y, y * (1 - y))
+
+
+def _which(gates: tuple[str, ...], x: jax.Array) -> jax.Array:
+    """Where x (..., G·H) belongs to a tanh."""
+    squashed = np.repeat(np.array([gate == "tanh" for gate in gates]), x.shape[-1] // len(gates))
+    return jnp.broadcast_to(squashed, x.shape)
 
 
 # What the engine takes in the place of JAX's own in a loop, by the primitive's name.

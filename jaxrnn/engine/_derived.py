@@ -50,18 +50,32 @@ def _run_forwards(reading, reverse, T, w, carry, drives):
 
     def body(carry, spent_here, drives):
         after, outs, points = instant(reading, w, carry, _put(drives, spent, spent_here))
-        return after, _pick(points, instead), (outs, carry, _put(points, instead))
+        kept = _put(carry, [*reading.echoes]), _put(points, instead)
+        return after, _pick(points, instead), (outs, kept)
 
-    after, sums, (outs, before, points) = _overwrite.scan(
+    after, sums, (outs, (before, points)) = _overwrite.scan(
         body, carry, _pick(drives, spent), _put(drives, spent), T, reverse=reverse, late=True
     )
     read = [a for v, a in zip(reading.drives, drives, strict=True) if v in reading.read]
+    before = before, _pick(carry, [*reading.echoes]), _pick(outs, [*reading.echoes.values()])
     return (after, outs), (w, before, read, _put(points, instead, sums))
 
 
 def _run_backwards(reading, reverse, T, residuals, cotangents):
-    dw, dcarry, ddrives = adjoint(reading, reverse, T, *residuals, *cotangents)
-    return dw, dcarry, ddrives
+    w, before, *kept = residuals
+    before = _before(reading, reverse, *before)
+    return adjoint(reading, reverse, T, w, before, *kept, *cotangents)
+
+
+def _before(reading: Reading, reverse: bool, before: list, first: list, outs: list) -> list:
+    """The carries before each instant; of leaves that are outputs too, from these: those that came
+    `first`, and all `outs` but the last."""
+
+    def shifted(first, outs):
+        parts = [outs[1:], first[None]] if reverse else [first[None], outs[:-1]]
+        return jnp.concatenate(parts)
+
+    return _put(before, [*reading.echoes], list(map(shifted, first, outs)))
 
 
 run.defvjp(_run_forwards, _run_backwards)
@@ -81,17 +95,18 @@ def _lean_forwards(reading, reverse, shared, carry, xs):
 
         def body(carry, drives):
             after, outs, _ = instant(reading, w, carry, drives)
-            return after, (outs, carry)
+            return after, (outs, _put(carry, [*reading.echoes]))
 
         return jax.lax.scan(body, carry, drives, length=xs[0].shape[0], reverse=reverse)
 
-    carry, (outs, before) = in_chunks(chunk, reverse, carry, xs)
-    return (carry, outs), (shared, before, xs)
+    after, (outs, before) = in_chunks(chunk, reverse, carry, xs)
+    before = before, _pick(carry, [*reading.echoes]), _pick(outs, [*reading.echoes.values()])
+    return (after, outs), (shared, before, xs)
 
 
 def _lean_backwards(reading, reverse, residuals, cotangents):
     shared, before, xs = residuals
-    dcarry, douts = cotangents
+    before, (dcarry, douts) = _before(reading, reverse, *before), cotangents
     at_shared, at_xs = _floats(shared), _floats(xs)
 
     def chunk(state, timed):
@@ -124,46 +139,73 @@ lean.defvjp(_lean_forwards, _lean_backwards)
 
 
 def instant(reading: Reading, w: list, carry: list, drives: list) -> tuple[list, list, list]:
-    """One instant forwards: carry, outs, joints."""
+    """One instant forwards: carry, outs, and what is kept of the joints."""
     env = _env(reading, w, carry, drives)
     for e in reading.loop:
         if joint := reading.joint_at.get(id(e)):
             outs = joint(reading.narrow, *(look(env, v) for v in joint.operands))
             env |= dict(zip([p.outvars[0] for p in joint.products], outs, strict=True))
-        elif e.outvars[0] not in env:
-            env |= dict(zip(e.outvars, _do(e, env, reading.narrow), strict=True))
+        elif id(e) in reading.gates_at:
+            _gates(reading, reading.gates_at[id(e)], env)
+        elif id(e) not in reading.done:
+            _do(reading, e, env)
     return *_outputs(reading, env), [env[v] for v in reading.points]
 
 
 def again(reading: Reading, w: list, carry: list, drives: list, points: list) -> Any:
-    """`instant` from its joints: (carry, outs) and the operands of each joint."""
+    """`instant` from what was kept: (carry, outs) and the operands of each joint."""
     env, operands = _env(reading, w, carry, drives), {}
     for e in reading.loop:
         if joint := reading.joint_at.get(id(e)):
-            of = [look(env, v) for v in joint.operands]
-            sums = [points[reading.points.index(out)] for out in joint.outs]
-            env |= dict(zip(joint.outs, _known(reading, joint, sums, of), strict=True))
-            operands[joint] = of
-        elif id(e) in reading.rest_ids:
-            env |= dict(zip(e.outvars, _do(e, env, reading.narrow), strict=True))
+            operands[joint] = [look(env, v) for v in joint.operands]
+            kept = [points[reading.points.index(out)] for out in joint.outs]
+            sums = _known(reading, joint, kept, operands[joint])
+            env |= dict(zip(joint.outs, sums, strict=True))
+        elif id(e) in reading.gates_at:
+            _gates(reading, reading.gates_at[id(e)], env)
+        elif id(e) in reading.rest_ids and id(e) not in reading.done:
+            _do(reading, e, env)
     return _outputs(reading, env), [operands[joint] for joint in reading.joints]
 
 
-def _known(reading: Reading, joint: Any, sums: list, operands: list) -> list:
-    """The joint's sums as given, whose cotangents reach what is not deferred of its operands."""
+def _known(reading: Reading, joint: Any, kept: list, operands: list) -> list:
+    """What was kept of a joint, whose cotangents reach what is not deferred of its operands."""
     at = tuple(i for i, v in enumerate(joint.operands) if reading.in_loop(joint, v))
-    whole = _products.known(joint.equation, reading.narrow, at, joint.merge(sums), tuple(operands))
-    return joint.split(whole) if joint.weights else [whole]
+    return known(reading, joint, at, kept, operands)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
+def known(reading: Reading, joint: Any, at: tuple, kept: list, operands: list) -> list:
+    """`kept`, as what the joint's product of `operands` came to. The cotangent of a part of it is
+    that of the sum, before the gates; and the operands of the indices `at` get theirs."""
+    return kept
+
+
+def _known_backwards(reading, joint, at, residuals, cts):
+    kept, operands = residuals
+    deltas = cts
+    whole = joint.merge(deltas)
+    back: list[Any] = [None] * len(operands)
+    cotangents = _products.adjoint(joint.equation, reading.narrow, tuple(operands), at, whole)
+    for i, a in zip(at, cotangents, strict=True):
+        back[i] = a
+    return deltas, back
+
+
+known.defvjp(lambda reading, joint, at, *values: (values[0], values), _known_backwards)
+
+
+def _gates(reading: Reading, v: Any, env: dict) -> None:
+    """Enter the gates of a sum into `env`."""
+    kinds, names = reading.gates[v]
+    whole = _activations.apart(_activations.each(kinds, env[v]))
+    parts = jnp.split(whole, len(kinds), axis=-1) if len(kinds) > 1 else [whole]
+    env |= dict(zip(names, parts, strict=True))
 
 
 def _env(reading: Reading, *given: list) -> dict:
-    return dict(
-        zip(
-            [*reading.w, *reading.carry_in, *reading.drives],
-            [a for many in given for a in many],
-            strict=True,
-        )
-    )
+    names = [*reading.w, *reading.carry_in, *reading.drives]
+    return dict(zip(names, [a for many in given for a in many], strict=True))
 
 
 def _outputs(reading: Reading, env: dict) -> tuple[list, list]:
@@ -171,10 +213,12 @@ def _outputs(reading: Reading, env: dict) -> tuple[list, list]:
     return outs[:n], outs[n:]
 
 
-def _do(e: Any, env: dict, narrow: Any) -> list:
+def _do(reading: Reading, e: Any, env: dict) -> None:
+    """Enter into `env` what one equation of the loop gives."""
     values = [look(env, v) for v in e.invars]
     function = _activations.IN_LOOPS.get(e.primitive.name)
-    return [function(*values)] if function else do(e, narrow, *values)
+    outs = [_activations.apart(function(*values))] if function else do(e, reading.narrow, *values)
+    env |= dict(zip(e.outvars, outs, strict=True))
 
 
 def adjoint(reading, reverse, T, w, before, read, points, dafter, douts):
@@ -260,16 +304,12 @@ def _through_joints(reading, w, before, deltas, emitted, dw, dread) -> None:
                     add(dread, source, delta[out])
                 else:
                     add(dw, source, _sums.total(delta[out], named[source], reading.axes(v)))
-        whole = joint.merge([delta[out] for out in joint.outs])
+        parts = [delta[out] for out in joint.outs]
         for i in reading.emits(joint):
-            x, v = next(emitted), joint.operands[i]
-            x = before[reading.carry_in.index(v)] if x is None else x
-            weight = joint.operands[1 - i]
-            add(
-                dw,
-                weight,
-                _products.over_all_time(joint.equation, reading.narrow, i, x, named[weight], whole),
-            )
+            x, weight = next(emitted), joint.operands[1 - i]
+            x = before[reading.carry_in.index(joint.operands[i])] if x is None else x
+            product = partial(_products.over_all_time, joint.equation, reading.narrow, i, x)
+            add(dw, weight, joint.merge([product(part, named[weight]) for part in parts]))
 
 
 def _floats(values: list) -> list[int]:

@@ -86,7 +86,7 @@ def outer(equation: JaxprEqn, narrow: Any, x: Any, ct: Any) -> Any:
     return _dot(equation, narrow, x, ct, (leading, leading))
 
 
-def over_all_time(equation: JaxprEqn, narrow: Any, at: int, x: Any, weight: Any, cts: Any) -> Any:
+def over_all_time(equation: JaxprEqn, narrow: Any, at: int, x: Any, cts: Any, weight: Any) -> Any:
     """The gradient of the weight of a product whose operand `at` was x (T, …), of cotangents `cts`
     (T, …): one product."""
     if is_plain(equation) and at == 0:
@@ -110,20 +110,3 @@ over_time.defvjp(
     lambda equation, narrow, x, w: (over_time(equation, narrow, x, w), (x, w)),
     lambda equation, narrow, operands, ct: tuple(adjoint(equation, narrow, operands, (0, 1), ct)),
 )
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
-def known(equation: JaxprEqn, narrow: Any, at: tuple, out: Any, operands: tuple) -> Any:
-    """`out`, as the product of `operands` with something added; a cotangent goes to `out`, and to
-    the operands of the indices `at`."""
-    return out
-
-
-def _known_backwards(equation, narrow, at, operands, ct):
-    back: list[Any] = [None] * len(operands)
-    for i, a in zip(at, adjoint(equation, narrow, operands, at, ct), strict=True):
-        back[i] = a
-    return ct, tuple(back)
-
-
-known.defvjp(lambda equation, narrow, at, out, operands: (out, operands), _known_backwards)

@@ -126,6 +126,7 @@ class Reading:
         self._rank |= dict.fromkeys(self.carry_in, LOOP)
         self.once, self.time, self.loop = self._sorted(jaxpr.eqns)
         self._find_joints()
+        self._find_gates()
         self._find_what_is_read()
 
     def rank(self, v: Any) -> int:
@@ -186,6 +187,31 @@ class Reading:
         self.rest = [e for e in rest if e.outvars[0] not in self.spread or e.outvars[0] in used]
         self.rest_ids = {id(e) for e in self.rest}
         self.points = [out for j in self.joints for out in j.outs]
+
+    def _find_gates(self) -> None:
+        """Sums of which a tanh or σ is taken and nothing else, or is split and of each part so: the
+        gates are had in one pass over the whole."""
+        self.done = {id(e) for j in self.joints for e in j.products[1:]}  # with another's
+        self.gates: dict[Any, tuple[tuple[str, ...], list[Any]]] = {}  # of a sum
+        self.gates_at: dict[int, Any] = {}  # the equation that begins them: their sum
+        for v in self.points:
+            readers = self.readers.get(v, [])
+            if len(readers) != 1 or v in self.final or not jnp.issubdtype(v.aval.dtype, jnp.floating):
+                continue
+            (first,), parts = readers, [readers[0]]
+            if first.primitive.name == "split":
+                even = len(set(first.params["sizes"])) == 1
+                last = first.params["axis"] == len(v.aval.shape) - 1
+                of = [self.readers.get(part, []) for part in first.outvars]
+                if not (even and last and all(len(e) == 1 for e in of)):
+                    continue
+                if self.final.intersection(first.outvars):
+                    continue
+                parts = [e for (e,) in of]
+            if all(e.primitive.name in SETTLES for e in parts):
+                self.gates[v] = tuple(e.primitive.name for e in parts), [e.outvars[0] for e in parts]
+                self.gates_at[id(first)] = v
+                self.done |= {id(e) for e in parts if e is not first}
 
     def _find_what_is_read(self) -> None:
         rest = variables([*self.outs, *(v for e in self.rest for v in e.invars)])
@@ -255,6 +281,13 @@ class Reading:
             or (e.primitive.name in LINEAR and all(map(self.settled, e.outvars)))
             for e in self.readers.get(v, [])
         )
+
+    @cached_property
+    def echoes(self) -> dict[int, int]:
+        """Leaves of the new carry that are outputs too, and which: these need not be kept."""
+        after, outs = self.outs[: len(self.carry_in)], self.outs[len(self.carry_in) :]
+        pairs = {i: [j for j, out in enumerate(outs) if out is v] for i, v in enumerate(after)}
+        return {i: same[0] for i, same in pairs.items() if same}
 
     @cached_property
     def final(self) -> set[Any]:
