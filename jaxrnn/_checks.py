@@ -115,12 +115,13 @@ def array(name: str, value: Any) -> Any:
 
 def dtype_of(name: str, value: Any) -> jnp.dtype:
     """The dtype in which JAX reads an array or a number; of anything else, a sentence."""
+    number = isinstance(value, bool | int | float | complex)
     try:
-        if not hasattr(value, "dtype") and not isinstance(value, bool | int | float | complex):
+        if not number and not hasattr(value, "dtype"):
             raise TypeError
-        own = jnp.result_type(value)
+        own = jnp.result_type(np.asarray(value) if number else value)  # 2**64 is no number of JAX's
         dtype = jax.dtypes.canonicalize_dtype(own)
-    except (TypeError, ValueError, OverflowError):
+    except (TypeError, ValueError):
         raise TypeError(
             f"{name} must be an array of JAX or NumPy, got {type(value).__name__} {quote(value)}: "
             f"make one with `jax.numpy.asarray`."
@@ -205,8 +206,11 @@ def spell(tree: Any) -> str:
 
 
 def _same_leaf(got: Any, want: Any) -> bool:
+    dtypes = [getattr(leaf, "dtype", None) for leaf in (got, want)]
+    same = None not in dtypes and dtypes[0] == dtypes[1]  # so with keys, which are no numbers
     try:
-        return np.shape(got) == np.shape(want) and dtype_of("", got) == dtype_of("", want)
+        same = same or dtype_of("", got) == dtype_of("", want)
+        return same and np.shape(got) == np.shape(want)
     except TypeError:
         return False
 

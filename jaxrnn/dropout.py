@@ -15,6 +15,10 @@ from jaxrnn._axes import automatic
 from jaxrnn._types import Carry, brief
 from jaxrnn.engine import Masks, Places
 
+training_without_key = jax.make_user_context(False)
+"""Whether `training.epoch` runs without a key. JAX caches traces by it too: so a function that was
+traced elsewhere is looked at again."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Dropout:
@@ -62,6 +66,8 @@ class Dropout:
         masks can be laid, and is asked only where some are."""
         _checks.key(key)
         if key is None:
+            if any(np.any(getattr(self, field.name)) for field in dataclasses.fields(self)):
+                _may_do_without(self)
             return xs, Masks(), self._zone(None, carry, xs.shape[0])
         key_inputs, key_recurrent, key_weights, key_zone = jax.random.split(key, 4)
         zone = self._zone(key_zone, carry, xs.shape[0])
@@ -120,6 +126,15 @@ def rate(name: str, value: Any) -> float:
 NONE = Dropout()
 
 
+def _may_do_without(dropout: Any) -> None:
+    if training_without_key.value:
+        raise ValueError(
+            f"a layer with dropout ({dropout}) is trained without a key: give `training.epoch` a "
+            f"`key`, another each epoch, which its loss hands to the layer, or train a layer that "
+            f"drops nothing."
+        )
+
+
 def scaled_mask(key: jax.Array, rate: float, shape: tuple[int, ...], dtype: Any) -> jax.Array:
     """Zero with probability `rate`, else 1 / (1 - rate)."""
     kept = jax.random.bernoulli(key, 1 - rate, shape)
@@ -129,6 +144,7 @@ def scaled_mask(key: jax.Array, rate: float, shape: tuple[int, ...], dtype: Any)
 def drop(key: jax.Array | None, rate: float, xs: jax.Array) -> jax.Array:
     """xs, each number zero with probability `rate`, else scaled by 1 / (1 - rate)."""
     if key is None:
+        _may_do_without(rate)
         return xs
 
     def dropped(key, xs):

@@ -9,7 +9,6 @@ from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxrnn import _checks, engine
 from jaxrnn._axes import automatic
@@ -101,11 +100,7 @@ class Unroll:
 
         A carry of None means the initial one. See :func:`unroll` for the rest.
         """
-        if _checks.is_tokens(xs) and not getattr(self.cell, "takes_tokens", False):
-            raise TypeError(
-                f"xs is {jnp.result_type(xs)}, which means token ids, but {self.cell} does not say "
-                f"`takes_tokens = True`: give it features as floats."
-            )
+        _checks.reads_tokens(self.cell, xs)
         return _walk(self, params, carry, xs, (lengths, mask, resets), key)
 
     def _walk(self, params, carry, xs, when: When, key) -> tuple[Carry, jax.Array]:
@@ -143,7 +138,7 @@ class Unroll:
             return self.cell.initial_carry(params, batch_shape)
         want = jax.eval_shape(lambda p: self.cell.initial_carry(p, batch_shape), params)
         advice = "take it from `initial_carry`, or from the last call of the same layer."
-        _checks.same_form(f"the carry given to {self.cell}", carry, want, advice)
+        _checks.same_form(f"the carry given to {quote(self.cell)}", carry, want, advice)
         return carry
 
 
@@ -308,17 +303,17 @@ def _walk(layer: Any, params: Params, carry: Carry | None, xs: Any, when: tuple,
     _checks.key(key)
     _checks.arrays("params", params)
     _checks.arrays("carry", carry)
-    shape = (np.shape(xs)[0], *_checks.batch_shape_of(xs)) if np.ndim(xs) else ()
+    batch_shape = _checks.batch_shape_of(xs)
     xs = _checks.wide(xs) if _checks.is_tokens(xs) else jnp.asarray(xs)
     walk = _compiled if _is_value(layer) else type(layer)._walk
     try:
-        return walk(layer, params, carry, xs, engine.when(shape, *when), key)
+        return walk(layer, params, carry, xs, engine.when((xs.shape[0], *batch_shape), *when), key)
     except TypeError as error:
         if "custom_vjp" not in str(error):
             raise
         raise TypeError(
             f"forward-mode differentiation (jvp, jacfwd) does not go through the derived "
-            f'adjoint of {layer}: take `unroll(cell, engine="scan")` for it.'
+            f'adjoint of {quote(layer)}: take `unroll(cell, engine="scan")` for it.'
         ) from error
 
 

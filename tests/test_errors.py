@@ -159,6 +159,7 @@ CASES = {
         "xs an array got list [1]",
     ),
     "step: list": (lambda: LSTM.step(PARAMS, CARRY, [0.5]), "xs an array got list [0.5]"),
+    "step: no id": (lambda: LSTM.step(PARAMS, CARRY, 2**70), "xs an array got int 11805916207"),
     "none": (lambda: run(xs=None), "xs an array got NoneType None"),
     "texts": (lambda: run(xs=np.array(["a"])), "xs an array got ndarray array(['a']"),
     "tensor": (lambda: run(xs=TENSOR), "xs an array got Tensor a tensor of one's own"),

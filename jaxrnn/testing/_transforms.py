@@ -191,7 +191,7 @@ def step_is_a_scan_body(case: Case) -> None:
     @jit
     def both(params, *of):
         walks = jax.lax.scan(partial(layer.step, params), *of), layer.apply(params, *of)
-        return [Answer(*outputs, None, None, None) for outputs in walks]
+        return [Answer(carry, ys, None, None, None) for carry, ys in walks]
 
     for asked in (case, *in_tokens(case)[:1]) if takes_tokens(layer) else (case,):
         same(*both(asked.params, asked.carry, asked.xs))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ._mutant import Group, Mutant, tests
 
-FILE = "_language_model.py"
+FILE, LOSSES = "_language_model.py", "_losses.py"
 
 LANGUAGE_MODEL = Group(
     "Language model",
@@ -26,21 +26,21 @@ LANGUAGE_MODEL = Group(
         Mutant(
             "loss-mean-over-all",
             "the mean over valid positions divides by all of them",
-            FILE,
+            LOSSES,
             "count = jnp.maximum(valid.sum(), 1)",
             "count = jnp.maximum(valid.size, 1)",
         ),
         Mutant(
             "loss-of-padding",
             "padding counts in the loss",
-            FILE,
-            "return jnp.where(valid, losses, 0).sum() / count, carry",
-            "return losses.sum() / count, carry",
+            LOSSES,
+            "return jnp.where(valid, losses, 0).sum() / count",
+            "return losses.sum() / count",
         ),
         Mutant(
             "head-gradient",
             "the head's adjoint forgets to normalise",
-            FILE,
+            LOSSES,
             "(powers / total - hit",
             "(powers - hit",
         ),
@@ -55,8 +55,8 @@ LANGUAGE_MODEL = Group(
             "model-drops-the-key",
             "`apply` keeps a dropout's key from the layer",
             FILE,
-            "self._features(params, carry, tokens, **when)\n        logits",
-            'self._features(params, carry, tokens, **when | {"key": None})\n        logits',
+            "self._features(params, carry, tokens, when, key)\n        logits",
+            "self._features(params, carry, tokens, when, None)\n        logits",
         ),
         Mutant(
             "generation-prefix-one-more",

@@ -45,9 +45,9 @@ LAYERS = Group(
             "bidirectional-lengths-ignored",
             "a bidirectional layer ignores `lengths`",
             FILE,
-            "_, when = _at_the_door(xs, lengths, mask, resets)",
-            "_, when = _at_the_door(xs, None, mask, resets)",
-            at=(1, 2),
+            "_walk(self, params, carry, xs, (lengths, mask, resets), key)",
+            "_walk(self, params, carry, xs, (None, mask, resets), key)",
+            at=(2, 3),
         ),
         Mutant(
             "stack-shares-params",
@@ -87,9 +87,9 @@ LAYERS = Group(
         Mutant(
             "ids-to-any-cell",
             "ids go to a cell that does not take them",
-            FILE,
-            'and not getattr(self.cell, "takes_tokens", False)',
-            'and not getattr(self.cell, "takes_tokens", True)',
+            "_checks.py",
+            'getattr(cell, "takes_tokens", False)',
+            'getattr(cell, "takes_tokens", True)',
         ),
     ),
 )

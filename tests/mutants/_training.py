@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ._mutant import Group, Mutant, tests
 
-FILE, BATCHES = "training.py", "text/_batches.py"
+FILE, BATCHES = "training/_epoch.py", "text/_batches.py"
 
 TRAINING = Group(
     "Training and batches",
@@ -22,29 +22,29 @@ TRAINING = Group(
             "optimizer-without-params",
             "the optimizer is not told the params",
             FILE,
-            "optimizer.update(gradient, optimizer_state, params)",
-            "optimizer.update(gradient, optimizer_state)",
+            "            wide_params,\n            value=value",
+            "            None,\n            value=value",
         ),
         Mutant(
             "minibatches-share-masks",
             "every minibatch of an epoch draws from one key",
             FILE,
-            "jax.random.split(key, len(inputs))",
-            "jnp.broadcast_to(key, (len(inputs),))",
+            "jax.random.split(key, count)",
+            "jnp.broadcast_to(key, (count,))",
         ),
         Mutant(
             "epochs-share-masks",
             "an epoch draws the same masks whatever its key",
             FILE,
-            "jax.random.split(key, len(inputs))",
-            "jax.random.split(jax.random.key(0), len(inputs))",
+            "jax.random.split(key, count)",
+            "jax.random.split(jax.random.key(0), count)",
         ),
         Mutant(
             "norm-of-the-update",
             "the norm that is reported is that of the update",
             FILE,
-            "optax.tree.norm(gradient)",
-            "optax.tree.norm(updates)",
+            "norm(gradient)",
+            "norm(updates)",
         ),
         Mutant(
             "seed-plus-epoch",

@@ -1,0 +1,184 @@
+"""The state of a training, and an epoch of updates in one program."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal, NamedTuple, get_args
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from jaxrnn import _checks, dropout
+from jaxrnn._types import Carry, Params
+
+from ._optimizer import as_pytree, norm, wide
+
+Restart = Literal["minibatch", "epoch", "never"]
+RESTARTS = get_args(Restart)
+
+Loss = Callable[..., tuple[jax.Array, Carry]]
+
+
+class TrainState(NamedTuple):
+    """All that changes from update to update."""
+
+    params: Params
+    optimizer_state: optax.OptState
+    carry: Carry
+
+
+class Report(NamedTuple):
+    """One entry a minibatch (N): loss in nats a token, ‖g‖ before clipping."""
+
+    loss: jax.Array
+    gradient_norm: jax.Array
+
+
+def start(params: Params, optimizer: optax.GradientTransformation, carry: Carry) -> TrainState:
+    """The state before the first update. It owns copies, for `epoch` donates its state."""
+    memory = as_pytree(optimizer).init(wide(params))
+    return TrainState(*jax.tree.map(jnp.array, (params, memory, carry)))
+
+
+def epoch(
+    loss: Loss,
+    optimizer: optax.GradientTransformation,
+    state: TrainState,
+    inputs: Any,
+    targets: Any,
+    start_carry: Carry,
+    restart: Restart = "epoch",
+    key: jax.Array | None = None,
+) -> tuple[TrainState, Report]:
+    """One update a minibatch of inputs and targets (N, T, B), in one program; `state` is donated.
+
+    Either is an array or a pytree of arrays that lead with N. The carry is handed from minibatch
+    to minibatch, detached. `restart` says where it begins anew from `start_carry`: at each
+    ``"minibatch"``, each ``"epoch"``, or ``"never"``. From `key`, where it is given, each
+    minibatch's loss gets a ``key`` of its own, for dropout: give each epoch another. Without one,
+    a layer that drops is refused.
+
+    Compiled once for what is equal: a model's `loss` for equal models, and an optimizer of
+    `training.optimizer` for any rate and clip.
+    """
+    _checks.one_of("restart", restart, RESTARTS)
+    _checks.key(key)
+    inputs, targets = _minibatches(inputs, targets)
+    optimizer = as_pytree(optimizer)
+    state = state._replace(optimizer_state=_settled(optimizer, state))
+    with dropout.training_without_key(key is None):
+        return _epoch(_by_value(loss), optimizer, state, inputs, targets, start_carry, restart, key)
+
+
+@partial(jax.jit, static_argnames=("loss", "restart"), donate_argnames=("state",))
+def _epoch(loss, optimizer, state, inputs, targets, start_carry, restart, key):
+    loss, optimizer = partial(*loss), optax.with_extra_args_support(optimizer)
+    _checks.same_form(
+        "the optimizer's state",
+        state.optimizer_state,
+        jax.eval_shape(optimizer.init, wide(state.params)),
+        "take it from `training.start`, with the same optimizer.",
+    )
+
+    def update(state: TrainState, batch: tuple[Any, Any, jax.Array | None]):
+        (inputs, targets, key), (params, optimizer_state, carry) = batch, state
+        noise = {} if key is None else {"key": key}
+        carry = start_carry if restart == "minibatch" else carry
+
+        def score(params: Params) -> tuple[jax.Array, Carry]:
+            return loss(params, carry, inputs, targets, **noise)
+
+        (value, after), gradient = jax.value_and_grad(score, has_aux=True)(params)
+        advice = "take it from `initial_carry(params, (B,))`."
+        _checks.same_form("the carry given to a training", carry, after, advice)
+        gradient, wide_params = wide(gradient), wide(params)
+        updates, optimizer_state = optimizer.update(
+            gradient,
+            optimizer_state,
+            wide_params,
+            value=value,
+            grad=gradient,
+            value_fn=lambda p: score(optax.tree.cast_like(p, params))[0],
+        )
+        moved = optax.apply_updates(wide_params, updates)
+        state = TrainState(optax.tree.cast_like(moved, params), optimizer_state, after)
+        scale, rest = norm(gradient)
+        return state, Report(value, scale * rest)
+
+    if restart != "never":
+        state = state._replace(carry=start_carry)
+    count = jax.tree.leaves((inputs, targets))[0].shape[0]
+    keys = None if key is None else jax.random.split(key, count)
+    return jax.lax.scan(update, state, (inputs, targets, keys))
+
+
+def _by_value(function: Callable) -> tuple:
+    """What `partial` makes the function of: a bound method as its function and its owner, which
+    may equal another's, while methods are equal only where their owners are identical."""
+    if inspect.ismethod(function):
+        try:
+            hash(function.__self__)
+        except TypeError:
+            return (function,)
+        return function.__func__, function.__self__
+    return (function,)
+
+
+def _minibatches(inputs: Any, targets: Any) -> tuple[Any, Any]:
+    """Both as arrays that lead with one N, which JAX will not narrow."""
+    both = tuple(
+        jax.tree.map(partial(_unchanged, name), tree)
+        for name, tree in (("inputs", inputs), ("targets", targets))
+    )
+    counts = {leaf.shape[:1] for leaf in jax.tree.leaves(both)}
+    if len(counts) != 1 or counts == {()}:
+        raise ValueError(
+            f"inputs and targets must lead with the same number of minibatches, (N, T, B), got "
+            f"{_checks.spell(both)}."
+        )
+    return both
+
+
+def _unchanged(name: str, value: Any) -> Any:
+    if isinstance(value, jax.Array):
+        return value
+    _checks.dtype_of(name, value)
+    array = np.asarray(value)
+    if array.dtype.kind in "iu":
+        changed = array[array != array.astype(jax.dtypes.canonicalize_dtype(array.dtype))]
+        if changed.size:
+            raise ValueError(
+                f"{name} hold {changed[0]}, which 32 bits do not: set JAX_ENABLE_X64=1, or give "
+                f"integers that fit."
+            )
+    return array
+
+
+def _settled(optimizer: optax.GradientTransformation, state: TrainState) -> optax.OptState:
+    """The optimizer's state, with numbers that were put into it, such as a rate of
+    `optax.inject_hyperparams`, in the dtypes of those that they replace: another would compile
+    anew, or end the scan."""
+    given = state.optimizer_state
+    if not any(_is_bare(leaf) for leaf in jax.tree.leaves(given)):
+        return given
+    form = jax.eval_shape(optimizer.init, wide(state.params))
+    if jax.tree.structure(form) != jax.tree.structure(given):
+        return given
+    return jax.tree.map(lambda a, like: jnp.asarray(a, like.dtype), given, form)
+
+
+def _is_bare(leaf: Any) -> bool:
+    return not isinstance(leaf, jax.Array) or jax.typeof(leaf).weak_type
+
+
+def perplexity(losses: Any) -> float:
+    """exp of the mean of equally weighted losses in nats; inf where that overflows."""
+    try:
+        return math.exp(np.mean(np.asarray(losses, np.float64)))
+    except OverflowError:
+        return math.inf

@@ -1,0 +1,122 @@
+"""Optimizers as pytrees: their functions are static, and the numbers that were given to them are
+arguments of a compiled function."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.tree_util import Partial
+
+from jaxrnn import _checks
+from jaxrnn._types import Params
+
+OPTIMIZERS = {"sgd": optax.sgd, "adam": optax.adam}
+
+
+def optimizer(
+    rule: Literal["sgd", "adam"] | Callable[..., Any] | optax.GradientTransformation,
+    learning_rate: float | optax.Schedule | None = None,
+    clip: float | None = None,
+) -> optax.GradientTransformationExtraArgs:
+    """`rule` behind the clip rule: if ‖g‖ > θ, g ← g θ/‖g‖, with one norm over all parameters and
+    no epsilon (θ = `clip`, None or infinity for no clipping).
+
+    `rule` is ``"sgd"``, ``"adam"`` or an optax function of a rate, such as ``optax.adamw``, and
+    `learning_rate` a number or a schedule of optax; or `rule` is an optax transformation, which
+    has its own rate. Norms, moments and updates of 16-bit params are computed in float32.
+    """
+    if isinstance(rule, str):
+        _checks.one_of("optimizer", rule, tuple(OPTIMIZERS))
+        rule = OPTIMIZERS[rule]
+    if not callable(rule):
+        if learning_rate is not None:
+            raise ValueError(
+                f"an optax transformation has a rate of its own: leave out `learning_rate`, got "
+                f"{_checks.quote(learning_rate)}."
+            )
+        make = Partial(_itself, as_pytree(rule))
+    elif callable(learning_rate):
+        make = Partial(rule, Partial(learning_rate))
+    else:
+        make = Partial(rule, _positive("learning_rate", learning_rate))
+    theta = math.inf if clip is None else _positive("clip", clip)
+    clip = None if theta == math.inf else theta
+    return optax.GradientTransformationExtraArgs(
+        Partial(_init, make), Partial(_clip_and_update, make, clip)
+    )
+
+
+def as_pytree(optimizer: Any) -> optax.GradientTransformation:
+    """An optax transformation that goes through `jax.jit` as an argument."""
+    if isinstance(optimizer, optax.MultiSteps):
+        optimizer = optimizer.gradient_transformation()
+    if not isinstance(optimizer, optax.GradientTransformation):
+        raise TypeError(
+            f"an optimizer is an optax transformation, say training.optimizer('adam', 0.01), got "
+            f"{_checks.quote(optimizer)}."
+        )
+    return jax.tree.map(lambda leaf: Partial(leaf) if callable(leaf) else leaf, optimizer)
+
+
+def wide(tree: Any) -> Any:
+    """Floats of less than 32 bits as float32: sums of squares need its range, small updates its
+    digits."""
+
+    def leaf(a: Any) -> Any:
+        dtype = jnp.result_type(a)
+        narrow = jnp.issubdtype(dtype, jnp.floating) and dtype.itemsize < 4
+        return jnp.asarray(a, jnp.float32) if narrow else a
+
+    return jax.tree.map(leaf, tree)
+
+
+def norm(tree: Any) -> tuple[jax.Array, jax.Array]:
+    """‖tree‖ as the product of two numbers: 1 and itself or, where its squares overflow, the
+    greatest |number| in it and the norm of the rest."""
+    plain = optax.tree.norm(tree)
+
+    def scaled() -> tuple[jax.Array, jax.Array]:
+        top = optax.tree.norm(tree, ord=jnp.inf)
+        rest = jax.tree.map(lambda a: a / top.astype(a.dtype), tree)
+        return top, jnp.where(jnp.isinf(top), 1, optax.tree.norm(rest))
+
+    return jax.lax.cond(jnp.isinf(plain), scaled, lambda: (jnp.ones_like(plain), plain))
+
+
+def _positive(name: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise TypeError(
+            f"`{name}` must be a positive number, got {_checks.quote(value)}."
+        ) from None
+    if not number > 0:
+        raise ValueError(f"`{name}` must be positive, got {value}.")
+    return number
+
+
+def _itself(transformation: Any) -> Any:
+    return transformation
+
+
+def _init(make: Callable, params: Params) -> optax.OptState:
+    return make().init(wide(params))
+
+
+def _clip_and_update(make, clip, gradient, state, params=None, **extra):
+    gradient = wide(gradient)
+    if clip is not None:
+        scale, rest = norm(gradient)
+        short = scale * rest < clip
+
+        def clipped(g: jax.Array) -> jax.Array:
+            return jnp.where(short, g, g / scale.astype(g.dtype) / rest.astype(g.dtype) * clip)
+
+        gradient = jax.tree.map(clipped, gradient)
+    rule = optax.with_extra_args_support(make())
+    return rule.update(gradient, state, wide(params), **extra)
