@@ -144,7 +144,9 @@ class Reading:
             rank = max(map(self.rank, e.invars), default=ONCE)
             self._rank |= dict.fromkeys(e.outvars, rank)
             parts[rank].append(e)
-        self.spread = {e.outvars[0]: e for e in parts[ONCE] if e.primitive.name == SPREAD}
+        spread = [e for e in parts[ONCE] if e.primitive.name == SPREAD]
+        again = variables(v for e in spread for v in e.invars)  # spread further
+        self.spread = {e.outvars[0]: e for e in spread if e.outvars[0] not in again}
         for rank in (TIME, LOOP):
             used = variables(v for e in parts[rank] for v in e.invars)
             used |= variables(self.outs) if rank == LOOP else set()
