@@ -39,8 +39,8 @@ class Dropout:
     What is kept of the first three is scaled by 1 / (1 - rate), so that without a key, nothing is
     dropped and nothing scaled; zoneout without a key takes its expectation,
     rate ⊙ old + (1 - rate) ⊙ new. Both are deterministic. Masks do not change within a row, also
-    where `resets` begin another document. Under `jax.shard_map` or `jax.vmap` over the batch, one key means the same masks on every part: fold
-    `jax.lax.axis_index` into it.
+    where `resets` begin another document. Under `jax.shard_map` or `jax.vmap` over the batch, one
+    key means the same masks on every part: fold `jax.lax.axis_index` into it.
     """
 
     inputs: float = 0.0
@@ -71,26 +71,39 @@ class Dropout:
             return xs, Masks(), self._zone(None, carry, xs.shape[0])
         key_inputs, key_recurrent, key_weights, key_zone = jax.random.split(key, 4)
         zone = self._zone(key_zone, carry, xs.shape[0])
-        if not (self.inputs or self.recurrent or self.weights):
-            return xs, Masks(), zone
-        if self.inputs and not _checks.is_tokens(xs):
+        words = self.inputs and _checks.is_tokens(xs)
+        if self.inputs and not words:
             xs = xs * scaled_mask(key_inputs, self.inputs, xs.shape[1:], xs.dtype)[None]
+        if not (words or self.recurrent or self.weights):
+            return xs, Masks(), zone
         places, rows = read(), None
-        if self.inputs and _checks.is_tokens(xs):
-            (V,) = places.rows or (0,)
-            xs, rows = _drop_words(key_inputs, self.inputs, V, xs), 1 / (1 - self.inputs)
+        if words:
+            table = self._table(places.rows)
+            rows = scaled_mask(key_inputs, self.inputs, (*xs.shape[1:], *table.shape), table.dtype)
         operands = self._masks("recurrent", key_recurrent, [*places.operands.values()])
         weights = self._masks("weights", key_weights, [*places.weights.values()])
         return xs, Masks(operands, weights, rows), zone
 
+    def _table(self, rows: list) -> Any:
+        if len(rows) != 1:
+            raise TypeError(
+                f"Dropout(inputs={self.inputs}) of token ids works on the rows of one table that "
+                f"they pick: there are {len(rows)}."
+            )
+        return rows[0]
+
     def _masks(self, field: str, key: jax.Array, forms: list) -> tuple[jax.Array, ...]:
         rate = getattr(self, field)
-        if rate and not forms:
+        if not rate:
+            return ()
+        if not forms:
             raise TypeError(
                 f"Dropout({field}={rate}) works on products of the carry: there are none."
             )
-        keys = jax.random.split(key, max(len(forms), 1)) if rate else ()
-        return tuple(scaled_mask(k, rate, a.shape, a.dtype) for k, a in zip(keys, forms))
+        keys = jax.random.split(key, len(forms))
+        return tuple(
+            scaled_mask(k, rate, a.shape, a.dtype) for k, a in zip(keys, forms, strict=True)
+        )
 
     def _zone(self, key: jax.Array | None, carry: Carry, steps: int) -> Any:
         if not np.any(self.zoneout):
@@ -151,12 +164,3 @@ def drop(key: jax.Array | None, rate: float, xs: jax.Array) -> jax.Array:
         return xs * scaled_mask(key, rate, xs.shape, xs.dtype)
 
     return automatic(dropped, xs, lambda split: split(slice(None)))(key, xs)
-
-
-def _drop_words(key, rate: float, V: int, ids: jax.Array) -> jax.Array:
-    """Token ids (T, *batch), of which each row's mask turns whole words into V, which is none."""
-    ids = _checks.wide(ids)
-    kept = jax.random.bernoulli(key, 1 - rate, (*ids.shape[1:], V))
-    known = jnp.moveaxis(jnp.clip(ids, 0, V - 1), 0, -1)
-    picked = jnp.moveaxis(jnp.take_along_axis(kept, known, axis=-1), -1, 0)
-    return jnp.where(picked, ids, V)

@@ -15,13 +15,12 @@ from jaxrnn.engine import _when
 from jaxrnn.engine._project import do, is_rows
 from jaxrnn.engine._read import LOOP, ONCE, Reading, look
 
-
 ALWAYS = When()
 
 
 class Masks(NamedTuple):
     """Factors that do not change in time, or none. operands: of what the products of the carry
-    see, one for each shape; weights: of their weights, one for each; rows: a number for the rows
+    see, one for each shape; weights: of their weights, one for each; rows (*batch, V): of the rows
     that token ids pick."""
 
     operands: tuple[Any, ...] = ()
@@ -31,7 +30,7 @@ class Masks(NamedTuple):
 
 class Places:
     """Where masks can be laid in a step that was read. `operands` and `weights` are forms in the
-    order of `Masks`; `rows` are the sizes of the vocabularies that token ids pick from."""
+    order of `Masks`; `rows` are those of the tables that token ids pick from."""
 
     def __init__(self, reading: Reading):
         self.at: dict[int, tuple[int, int, Any, Any]] = {}
@@ -46,7 +45,8 @@ class Places:
         found = dict.fromkeys(place[3] for place in self.at.values())
         self.weights = {v: jax.ShapeDtypeStruct(v.aval.shape, v.aval.dtype) for v in found}
         picks = [e for e in reading.time if is_rows(e, [reading.rank(v) for v in e.invars])]
-        self.rows = [e.invars[0].aval.shape[0] for e in picks]
+        tables = dict.fromkeys((e.invars[0].aval.shape[0], e.invars[0].aval.dtype) for e in picks)
+        self.rows = [jax.ShapeDtypeStruct((V,), dtype) for V, dtype in tables]
 
     def masked(self, e: Any, values: list, masks: Masks) -> list:
         """The operands of one equation under their masks."""
@@ -70,13 +70,21 @@ def laid(reading: Reading, narrow: Any, masks: Masks) -> Callable:
         env = dict(zip(names, [*reading.consts, *jax.tree.leaves((params, carry, x))], strict=True))
         for e in [*reading.once, *reading.time, *reading.loop]:
             values = places.masked(e, [look(env, v) for v in e.invars], masks)
-            outs = do(e, narrow, *values, picked=is_rows(e, [reading.rank(v) for v in e.invars]))
-            if masks.rows is not None and is_rows(e, [reading.rank(v) for v in e.invars]):
-                outs = [a * masks.rows for a in outs]
+            picked = is_rows(e, [reading.rank(v) for v in e.invars])
+            outs = do(e, narrow, *values, picked=picked)
+            if masks.rows is not None and picked:
+                outs = [a * _of(masks.rows, x, a) for a in outs]
             env |= dict(zip(e.outvars, outs, strict=True))
         return jax.tree.unflatten(reading.out_tree, [look(env, v) for v in reading.outs])
 
     return step
+
+
+def _of(rows: jax.Array, ids: jax.Array, picked: jax.Array) -> jax.Array:
+    """What each of `ids` (*batch) has in `rows` (*batch, V), with axes behind as `picked` has."""
+    known = jnp.clip(_checks.wide(ids), 0, rows.shape[-1] - 1)
+    factors = jnp.take_along_axis(rows, known[..., None], axis=-1)
+    return factors.reshape(*ids.shape, *(1 for _ in picked.shape[ids.ndim :]))
 
 
 def body(cell: Cell, step: Callable, reverse: bool) -> Callable:
