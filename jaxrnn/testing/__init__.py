@@ -77,8 +77,8 @@ def check_layer(
     layer: Layer, *, input_size: int = 3, seed: int = 0, laws: Iterable[str] | None = None
 ) -> tuple[str, ...]:
     """Every law that fits `layer` (or those of `laws`, by name), on random data of `seed`; the
-    names of those that hold. AssertionError at the first that does not. Cells of 16-bit products
-    (`matmul_dtype`) keep the laws no closer than they round, and are not judged so."""
+    names of those that hold. AssertionError at the first that does not. Layers of 16-bit
+    products (`matmul_dtype`) keep the laws no closer than they round, and are not judged so."""
     chosen: Any = [LAWS[name] for name in (LAWS if laws is None else laws)]
     fitting = [law for law in chosen if law.fits(layer)]
     if not jax.config.read("jax_enable_x64"):
