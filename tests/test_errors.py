@@ -102,7 +102,7 @@ CASES = {
     "reset": (lambda: gru(H, reset="both"), "`reset` must be one of 'after', 'before', got 'both'"),
     "activation": (lambda: vanilla(H, activation="gelu"), "`activation` 'tanh', 'relu' 'gelu'"),
     "initializer": (lambda: lstm(H, initializer="he"), "`initializer` 'pytorch_uniform' 'he'"),
-    "engine": (lambda: unroll(LSTM, engine="fast"), "`engine` 'auto', 'scan' 'fast'"),
+    "engine": (lambda: unroll(LSTM, engine="fast"), "`engine` 'auto', 'derived' 'fast'"),
     "padding": (lambda: unroll(LSTM, padding="same"), "`padding` 'zero', 'held' 'same'"),
     "pair's engine": (lambda: bidirectional(LSTM, engine="fast"), "`engine` 'auto' 'fast'"),
     "no cell": (lambda: unroll(wrong(3)), "unroll needs a cell got 3"),
@@ -323,7 +323,7 @@ TAKERS = {
     "size": lstm,
     "choice": lambda it: gru(H, reset=it),
     "initializer": lambda it: vanilla(H, initializer=it),
-    "dtype": lambda it: lstm(H, matmul_dtype=it),
+    "dtype": lambda it: unroll(LSTM, matmul_dtype=it),
     "flag": lambda it: lstm(H, recurrent_bias=it),
     "cell": unroll,
     "dropout": lambda it: unroll(LSTM, dropout=it),
@@ -379,12 +379,12 @@ def test_a_number_is_a_batch_shape_of_one_axis():
 
 
 OPTIONS = {
-    (gru, H): ("reset", "initializer", "matmul_dtype"),
-    (vanilla, H): ("activation", "initializer", "matmul_dtype"),
-    (lstm, H): ("initializer", "matmul_dtype"),
-    (unroll, LSTM): ("padding", "engine", "keep"),
-    (jaxrnn.Unroll, LSTM): ("padding", "engine", "keep"),
-    (bidirectional, LSTM): ("padding", "engine", "keep"),
+    (gru, H): ("reset", "initializer"),
+    (vanilla, H): ("activation", "initializer"),
+    (lstm, H): ("initializer",),
+    (unroll, LSTM): ("padding", "engine", "keep", "matmul_dtype"),
+    (jaxrnn.Unroll, LSTM): ("padding", "engine", "keep", "matmul_dtype"),
+    (bidirectional, LSTM): ("padding", "engine", "keep", "matmul_dtype"),
     (sequences.pad, ((1, 2),)): ("side",),
 }
 

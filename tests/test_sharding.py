@@ -110,7 +110,7 @@ SPLIT = {
     "relu": jaxrnn.bidirectional(jaxrnn.vanilla(4, "relu")),
     "carries": jaxrnn.unroll(jaxrnn.lstm(4), keep="carries"),
     "chunks": jaxrnn.unroll(jaxrnn.gru(4), keep="chunks"),
-    "bfloat16": jaxrnn.unroll(jaxrnn.lstm(4, matmul_dtype="bfloat16")),
+    "bfloat16": jaxrnn.unroll(jaxrnn.lstm(4), matmul_dtype="bfloat16"),
 }
 
 
