@@ -76,10 +76,10 @@ def walk(
         return body(((params, masks), start), carry, timed)
 
     steps = xs.shape[0]
-    question = ask(
-        instant, matmul_dtype, shared, carry, one((xs, when)) if steps != 0 else None, steps
-    )
-    path, _ = take(question, engine)
+    one_timed = one((xs, when)) if steps != 0 else None
+    asked = {"steps": steps, "keep": keep, "engine": engine}
+    question = ask(instant, matmul_dtype, shared, carry, one_timed, **asked)
+    path, _ = take(question)
     if path.name == "scan" and matmul_dtype != narrow and steps != 0:
         read(cell, params, carry, one(xs))  # says why the products cannot be rounded
 

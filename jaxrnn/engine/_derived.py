@@ -21,9 +21,13 @@ from jaxrnn.engine._project import do, project
 from jaxrnn.engine._read import TIME, Reading, inexact, look
 
 
+def shared_leaves(reading: Reading, shared: Any) -> list[Any]:
+    return [*reading.consts, *jax.tree.leaves(shared)]
+
+
 def walk(reading: Reading, keep: str, reverse: bool, shared: Any, carry: Any, xs: Any) -> Any:
     """``jax.lax.scan`` of the instant over xs, a pytree that leads with time: carry, out."""
-    shared = [*reading.consts, *jax.tree.leaves(shared)]
+    shared = shared_leaves(reading, shared)
     carry, xs = jax.tree.leaves(carry), jax.tree.leaves(xs)
     if keep == "carries":
         carry, outs = lean(reading, reverse, shared, carry, xs)

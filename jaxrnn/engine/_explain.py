@@ -10,8 +10,8 @@ import jax.numpy as jnp
 
 from jaxrnn import _checks
 from jaxrnn._types import Cell
-from jaxrnn.engine import _instant
-from jaxrnn.engine._paths import ENGINES, PATHS, ask, take
+from jaxrnn.engine import _instant, _linear
+from jaxrnn.engine._paths import ENGINES, ask, take
 from jaxrnn.engine._read import Joint, Reading
 
 
@@ -31,6 +31,7 @@ class Explanation(NamedTuple):
     loop: str
     products: str
     kept: str
+    linear: str
     path: str
 
     def __str__(self) -> str:
@@ -42,7 +43,7 @@ class Explanation(NamedTuple):
 def choose(cell: Cell, engine: str = "auto", *, input_size: int | None = None) -> Choice:
     """The path that an unroll of `cell` takes, and why not another."""
     _checks.one_of("engine", engine, ENGINES)
-    path, refused = take(_question(cell, input_size), engine)
+    path, refused = take(_question(cell, input_size, engine))
     return Choice(path.name, refused)
 
 
@@ -52,16 +53,16 @@ def explain(cell: Cell, input_size: int | None = None) -> Explanation:
     once; what is kept for the way back; and the path taken."""
     _checks.cell("explain", cell)
     question = _question(cell, input_size)
-    path, refused = take(question, "auto")
+    path, refused = take(question)
     chosen = "; ".join([path.name, *(f"not {name}: {why}" for name, why in refused.items())])
     r = question.reading
-    told = ("unread",) * 5 if r is None else _told(r)
+    told = ("unread",) * 6 if r is None else _told(r)
     explanation = Explanation(_checks.quote(cell), *told, chosen)
     print(explanation)
     return explanation
 
 
-def _question(cell: Cell, input_size: int | None) -> Any:
+def _question(cell: Cell, input_size: int | None, engine: str = "auto") -> Any:
     size = cell.output_size if input_size is None else _checks.positive("input_size", input_size)
     key = jax.eval_shape(lambda: jax.random.key(0))
     params = jax.eval_shape(lambda key: cell.init(key, size), key)
@@ -74,7 +75,8 @@ def _question(cell: Cell, input_size: int | None) -> Any:
             (params, None), carry, (x, _instant.ALWAYS)
         )
 
-    return ask(instant, None, params, carry, x, None)
+    asked = {"steps": None, "keep": "gates", "engine": engine}
+    return ask(instant, None, params, carry, x, **asked)
 
 
 def _told(r: Reading) -> tuple[str, ...]:
@@ -86,6 +88,7 @@ def _told(r: Reading) -> tuple[str, ...]:
         _counted(r.loop),
         "; ".join(products) or "none",
         ", ".join(map(_form, kept)) or "nothing",
+        _linear.why_not(r) or "yes",
     )
 
 

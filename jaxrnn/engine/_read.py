@@ -89,6 +89,12 @@ class Joint:
         self.terms: list[list[Any]] = [[] for _ in products]
         self.inside = {id(e) for e in products}
 
+    @property
+    def aval(self) -> jax.ShapeDtypeStruct:
+        """The form of the weights side by side."""
+        one = self.weights[0].aval
+        return jax.ShapeDtypeStruct((one.shape[0], sum(self.widths)), one.dtype)
+
     def __call__(self, narrow: Any, *operands: Any) -> list[Any]:
         whole = _products.multiply(self.equation, narrow, *operands)
         return self.split(whole) if self.weights else [whole]
@@ -198,7 +204,11 @@ class Reading:
         self.gates_at: dict[int, Any] = {}  # the equation that begins them: their sum
         for v in self.points:
             readers = self.readers.get(v, [])
-            if len(readers) != 1 or v in self.final or not jnp.issubdtype(v.aval.dtype, jnp.floating):
+            if (
+                len(readers) != 1
+                or v in self.final
+                or not jnp.issubdtype(v.aval.dtype, jnp.floating)
+            ):
                 continue
             (first,), parts = readers, [readers[0]]
             if first.primitive.name == "split":
@@ -211,7 +221,10 @@ class Reading:
                     continue
                 parts = [e for (e,) in of]
             if all(e.primitive.name in SETTLES for e in parts):
-                self.gates[v] = tuple(e.primitive.name for e in parts), [e.outvars[0] for e in parts]
+                self.gates[v] = (
+                    tuple(e.primitive.name for e in parts),
+                    [e.outvars[0] for e in parts],
+                )
                 self.gates_at[id(first)] = v
                 self.done |= {id(e) for e in parts if e is not first}
 
