@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
+from typing import Final, Literal
 
 from claims import Band, Claim, OnlyUnigram, Periodic
 
 import jaxrnn
 from jaxrnn import text
+
+Head = Literal["small_normal", "pytorch_uniform"]
 
 
 class UnknownPreset(ValueError):
@@ -22,8 +25,8 @@ class Preset:
 
     summary: str
     layer: jaxrnn.Layer
-    head: str  # the output layer's initializer
-    optimizer: str
+    head: Head  # the output layer's initializer
+    optimizer: Literal["sgd", "adam"]
     learning_rate: float
     clip: float
     epochs: int
@@ -33,13 +36,14 @@ class Preset:
     corpus: str = "analects"
     fallback: str | None = None  # the corpus to take where the first is not at hand
     sampling: text.Sampling = "consecutive"
-    restart: str = "epoch"
+    restart: Literal["minibatch", "epoch"] = "epoch"
     batch_size: int = 32
     num_steps: int = 35
     cut: int = 10_000
 
 
-_small, _torch = "small_normal", "pytorch_uniform"
+_small: Final = "small_normal"
+_torch: Final = "pytorch_uniform"
 _rnn = jaxrnn.vanilla(256, recurrent_bias=True, initializer=_torch)
 _gru = jaxrnn.gru(256, recurrent_bias=True, initializer=_torch)
 _lstm = jaxrnn.lstm(256, recurrent_bias=True, initializer=_torch)
@@ -58,7 +62,7 @@ def _concise(summary: str, layer: jaxrnn.Layer, **fields) -> Preset:
 
 
 def _time_machine(
-    summary: str, layer: jaxrnn.Layer, head: str, published: str, *claims: Claim, **fields
+    summary: str, layer: jaxrnn.Layer, head: Head, published: str, *claims: Claim, **fields
 ) -> Preset:
     """Plain SGD at rate 1, clipped at 1, on the Time Machine (else on Moby Dick)."""
     settings = {

@@ -1,5 +1,9 @@
 """The language model: tokens -> layer -> logits is its NumPy twin; generation is a plain loop."""
 
+import inspect
+import re
+from typing import get_args, get_type_hints
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -9,7 +13,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import jaxrnn
 from jaxrnn import reference
-from jaxrnn._language_model import cross_entropy
+from jaxrnn._language_model import HeadParams, cross_entropy
+from jaxrnn._losses import mean_loss, targets_like
 
 T, B, H, V = 7, 5, 4, 6
 LAYERS = {
@@ -142,12 +147,77 @@ def test_the_loss_is_the_mean_cross_entropy_of_the_logits_however_large(getkey, 
         assert_allclose(loss(loud, carry, tokens, targets)[0], want, rtol=tolerance)
 
 
+FAR = {
+    "below": np.int32(-1),
+    "above": np.uint8(V),
+    "far": np.int64(2**32 + 1),
+    "farther": np.uint64(2**64 - 1),
+    "least": np.int64(-(2**63) + 1),
+}
+
+
 @pytest.mark.float32
 @pytest.mark.parametrize("target", [-1, V])
 def test_the_loss_of_a_target_that_is_no_token_is_nan(getkey, target):
+    """And the gradients of all params."""
     model, params, carry = a_model(getkey, LAYERS["gru"])
     targets = tokens_like(getkey, T, B).at[T - 1, 2].set(target)
-    assert np.isnan(model.loss(params, carry, tokens_like(getkey, T, B), targets)[0])
+    rule = jax.jit(jax.value_and_grad(model.loss, has_aux=True))
+    (loss, _), gradient = rule(params, carry, tokens_like(getkey, T, B), targets)
+    assert np.isnan(loss) and all(np.isnan(leaf).any() for leaf in jax.tree.leaves(gradient))
+
+
+@pytest.mark.float32
+@pytest.mark.parametrize("target", FAR.values(), ids=FAR)
+def test_a_target_that_is_no_token_is_told_by_what_depends_on_it_alone(getkey, target):
+    """In whatever integers it is written; where a mask leaves it out, nothing does."""
+    valid, head = np.ones((T, B), bool), HeadParams(*(jnp.ones((4, V)), jnp.ones((V,))))
+    targets = np.asarray(tokens_like(getkey, T, B)).astype(target.dtype)
+    clean, valid[T - 1, 2] = targets.copy(), False
+    targets[T - 1, 2] = target
+    ys = jax.random.normal(getkey(), (T, B, 4))
+
+    def fused(head, ys, targets, valid=None):
+        return mean_loss(head, ys, targets_like(ys, targets), valid)
+
+    def plain(head, ys, targets, valid=None):
+        logits = ys @ head.w
+        losses = cross_entropy(logits + jnp.broadcast_to(head.b, logits.shape), targets)
+        return losses.mean() if valid is None else jnp.where(valid, losses, 0).mean()
+
+    for score in (fused, plain):
+        rule = jax.value_and_grad(score, (0, 1))
+        told, masked, want = jax.jit(
+            lambda *x, rule=rule: (
+                rule(*x, targets),
+                rule(*x, targets, valid),
+                rule(*x, clean, valid),
+            )
+        )(head, ys)
+        loss, (dhead, dys) = told
+        assert np.isnan(loss) and np.isnan(dhead.w).all() and np.isnan(dhead.b).all()
+        assert np.isnan(dys[T - 1, 2]).all() and np.isnan(dys).sum() == 4
+        assert_equal_trees(masked, want, 1e-6)
+
+
+def test_an_unknown_target_is_told_forwards_and_in_batches(getkey):
+    logits, targets = jax.random.normal(getkey(), (3, V)), jnp.array([0, V, -1], jnp.int32)
+    tangent = jax.jvp(lambda z: cross_entropy(z, targets), (logits,), (logits,))[1]
+    each = jax.vmap(jax.grad(cross_entropy))(logits, targets)
+    assert_array_equal(np.isnan(tangent), [False, True, True])
+    assert_array_equal(np.isnan(each), [[False] * V, [True] * V, [True] * V])
+
+
+@pytest.mark.float32
+def test_a_model_reads_ids_whole(getkey):
+    """As its layer does: an id that is none is a row of zeros, however it is written."""
+    model, params, carry = a_model(getkey, LAYERS["gru"])
+    ids = np.array([[2**32 + 1, 2, 2**63 - 1, -(2**32), 0]])
+    assert_equal_trees(
+        model.apply(params, carry, ids),
+        model.apply(params, carry, np.array([[-1, 2, -1, -1, 0]], np.int32)),
+        0,
+    )
 
 
 @pytest.mark.parametrize("shape", [(B, T), (T,), (), (T, B, 1)], ids=str)
@@ -226,6 +296,18 @@ def test_generation_compiles_once_for_prefixes_of_one_shape(getkey):
     assert traced and len(steps) == traced
 
 
+def test_generation_reads_ids_and_lengths_whole(getkey):
+    model, params = a_talker(getkey, LAYERS["gru"])
+    prefixes, lengths = side_by_side(PREFIXES, 0)
+    want = model.generate(params, prefixes.at[0, 0].set(-1), lengths, 2)
+    wide = np.asarray(prefixes, np.int64)
+    wide[0, 0] = 2**32 + 3
+    assert_array_equal(model.generate(params, wide, [*map(int, lengths)], 2), want)
+    for far in (2**32 + 1, 2**63 - 1, 0, 7):
+        with pytest.raises(ValueError, match=rf"`lengths` must lie in 1…T = 6, got {far}\."):
+            model.generate(params, prefixes, np.array([1, 4, far, 3, 6]), 2)
+
+
 # How the head begins
 
 
@@ -290,3 +372,48 @@ def test_a_cell_is_no_layer():
 def test_an_unknown_initializer_is_quoted():
     with pytest.raises(ValueError, match=r"'pytorch_uniform'.*got 'pytorch'"):
         jaxrnn.language_model(LAYERS["gru"], V, initializer="pytorch")
+
+
+def test_what_is_no_array_of_ids_is_one_sentence(getkey):
+    model, params, carry = a_model(getkey, LAYERS["gru"])
+    ids, lengths = tokens_like(getkey, T, B), np.full(B, T)
+    long = [0.5] * 100_000
+    for bad in (
+        long,
+        [[1, 2]],
+        "text",
+        None,
+        np.array(["a"]),
+        np.zeros((T, B)),
+        np.ones((T, B)) > 0,
+    ):
+        for act in (
+            lambda bad: model.apply(params, carry, bad),
+            lambda bad: model.loss(params, carry, bad, ids),
+            lambda bad: model.loss(params, carry, ids, bad),
+            lambda bad: model.generate(params, bad, lengths, 2),
+            lambda bad: cross_entropy(jnp.zeros((T, B, V)), bad),
+        ):
+            with pytest.raises((TypeError, ValueError)) as caught:
+                act(bad)
+            sentence = str(caught.value)
+            assert re.match("(tokens|targets|prefixes) must be ", sentence), sentence
+            assert len(sentence) < 250 and "\n" not in sentence
+    for bad in (long, "text", [[1], [1, 2]], np.ones(B)):
+        with pytest.raises(
+            (TypeError, ValueError), match=r"`?lengths`? must be|needs prefixes"
+        ) as e:
+            model.generate(params, ids, bad, 2)
+        assert len(str(e.value)) < 250
+
+
+def test_a_models_keywords_are_those_of_a_layer():
+    asked = inspect.signature(LAYERS["gru"].apply).parameters.values()
+    names = [p.name for p in asked if p.kind is p.KEYWORD_ONLY]
+    for method in (jaxrnn.LanguageModel.apply, jaxrnn.LanguageModel.loss):
+        told = inspect.signature(method).parameters.values()
+        assert [p.name for p in told if p.kind is p.KEYWORD_ONLY] == names
+        assert not [p for p in told if p.kind is p.VAR_KEYWORD]
+    for maker in (jaxrnn.language_model, jaxrnn.LanguageModel.__init__):
+        choices = get_args(get_type_hints(maker)["initializer"])
+        assert choices == ("glorot", "small_normal", "pytorch_uniform")

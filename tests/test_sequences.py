@@ -299,6 +299,17 @@ def test_a_model_scores_packed_tokens_as_padded_ones():
 
 # What is refused
 
+
+class Elsewhere:
+    """As the arrays of other libraries that lie on another device."""
+
+    def __array__(self, *_, **__):
+        raise TypeError("copy it to the host first")
+
+    def __repr__(self):
+        return "elsewhere"
+
+
 XS = ragged([3, 4])
 OTHER_REST = [*XS, np.ones((2, 5))]
 OTHER_DTYPE = [*XS, np.ones((2, I), np.float32)]
@@ -395,6 +406,26 @@ CASES = {
         "fill 2 rows of 6 steps, but `rows` is 1: give more rows",
     ),
     "no rows": (lambda: sequences.pack(XS, 6, rows=0), "`rows` must be positive, got 0"),
+    "index of 64 bits": (
+        lambda: sequences.pad(XS, index=np.array([2**64 - 1], np.uint64)),
+        "`index` must fit 63 bits, got 18446744073709551615",
+    ),
+    "index beyond 32 bits": (
+        lambda: sequences.pad(XS, index=np.array([2**32])),
+        "`index` must be less than 2 sequences, got 4294967296",
+    ),
+    "lengths of 64 bits": (
+        lambda: sequences.buckets(np.array([2**63], np.uint64), 1),
+        "`lengths` must fit 63 bits, got 9223372036854775808",
+    ),
+    "lengths without an array": (
+        lambda: sequences.buckets([[1], [1, 2]], 1),
+        "`lengths` must be one or more integers (N,), got [[1], [1, 2]]",
+    ),
+    "an array of others": (
+        lambda: sequences.pad([Elsewhere()]),
+        "sequence 0 must be an array (T, ...) of numbers got elsewhere",
+    ),
     "unpack": (
         lambda: sequences.unpack(np.ones((6, 3, 1)), PACKED),
         "ys must be (T, B, ...) = (6, 2, ...), got shape (6, 3, 1)",

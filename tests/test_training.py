@@ -193,7 +193,234 @@ def test_an_optimizer_may_read_the_params(getkey):
     assert_allclose(state.params, (1 - 0.1 * 0.5) ** N * params, rtol=1e-12)
 
 
+# What an epoch takes
+
+
+def linear(params, carry, inputs, targets):
+    """A loss whose gradient is the input, in the params' own dtype."""
+    return (params * inputs).sum().astype(jnp.float32), carry
+
+
+def one_epoch(rule, params, gradients, loss=linear):
+    """Params after an epoch of these gradients (N, ...), and its report."""
+    state = training.start(params, rule, None)
+    state, report = training.epoch(loss, rule, state, gradients, gradients, None)
+    return state.params, report
+
+
+def test_inputs_and_targets_may_be_trees_and_each_minibatch_has_its_key(getkey):
+    """A tuple of inputs, (N, T, B, I) and (N, B), beside one target (N, B)."""
+    xs, sizes, targets = jnp.arange(30.0).reshape(3, 5, 2, 1), jnp.ones((3, 2)), jnp.ones((3, 2))
+    keys = []
+
+    def loss(params, carry, inputs, targets, key):
+        xs, side = inputs
+        assert xs.shape == (5, 2, 1) and side["sizes"].shape == targets.shape == (2,)
+        noise = jax.random.uniform(key)
+        return params * (xs.sum() + side["sizes"].sum() + targets.sum()) + noise, carry
+
+    rule, key = training.optimizer("sgd", 1e-9), getkey()
+    state, inputs = training.start(jnp.ones(()), rule, None), (xs, {"sizes": sizes})
+    report = training.epoch(loss, rule, state, inputs, targets, None, key=key)[1]
+    keys = jax.random.split(key, 3)
+    want = xs.sum((1, 2, 3)) + 4 + jax.vmap(jax.random.uniform)(keys)
+    assert_allclose(report.loss, want, rtol=1e-6)
+
+
+@pytest.mark.parametrize("loss", ["method", "function"])
+def test_equal_models_share_a_program(getkey, loss):
+    traced = []
+
+    class Counting(jaxrnn.GRU):
+        def step(self, params, carry, x):
+            traced.append(x)
+            return super().step(params, carry, x)
+
+    rule, batches = training.optimizer("sgd", RATE), some_batches(getkey)
+    counts, params, key = [], None, getkey()
+    for _ in range(3):
+        model = jaxrnn.language_model(jaxrnn.unroll(Counting(3)), V)
+        params, zeros = model.init(key), None
+        zeros = model.initial_carry(params, (B,))
+        state = training.start(params, rule, zeros)
+        score = model.loss if loss == "method" else type(model).loss.__get__(model)
+        training.epoch(score, rule, state, *batches, zeros)
+        counts.append(len(traced))
+    assert 0 < counts[0] == counts[-1]
+
+
+LAYERS_THAT_DROP = {
+    "inputs": jaxrnn.unroll(jaxrnn.lstm(2), dropout=jaxrnn.Dropout(inputs=0.5)),
+    "recurrent": jaxrnn.unroll(jaxrnn.gru(2), dropout=jaxrnn.Dropout(recurrent=0.5)),
+    "weights": jaxrnn.unroll(jaxrnn.gru(2), engine="scan", dropout=jaxrnn.Dropout(weights=0.5)),
+    "zoneout": jaxrnn.bidirectional(jaxrnn.lstm(2), dropout=jaxrnn.Dropout(zoneout=(0.0, 0.5))),
+    "between": jaxrnn.stack([jaxrnn.unroll(jaxrnn.vanilla(2))] * 2, dropout=0.5),
+    "within": jaxrnn.stack([jaxrnn.unroll(jaxrnn.gru(2), dropout=jaxrnn.Dropout(0.5))]),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS_THAT_DROP)
+def test_a_layer_that_drops_is_not_trained_without_a_key(getkey, name):
+    """Whatever the loss is made of, and though it was traced before. Elsewhere it drops nothing."""
+    model = jaxrnn.language_model(LAYERS_THAT_DROP[name], V)
+    params, batches = model.init(getkey()), some_batches(getkey)
+    zeros = model.initial_carry(params, (B,))
+    rule = training.optimizer("sgd", RATE)
+    before = jax.jit(model.loss)
+    before(params, zeros, batches[0][0], batches[1][0])
+    for loss in (model.loss, before, lambda *args: model.loss(*args)):
+        state = training.start(params, rule, zeros)
+        with pytest.raises(ValueError, match=r"dropout \(.*0\.5.*without a key: give .*`key`"):
+            training.epoch(loss, rule, state, *batches, zeros)
+
+
+def test_rates_of_nothing_need_no_key(getkey):
+    none = jaxrnn.Dropout(zoneout=(0.0,))
+    model = jaxrnn.language_model(jaxrnn.unroll(jaxrnn.vanilla(2), dropout=none), V)
+    params, rule = model.init(getkey()), training.optimizer("sgd", RATE)
+    zeros = model.initial_carry(params, (B,))
+    state = training.start(params, rule, zeros)
+    training.epoch(model.loss, rule, state, *some_batches(getkey), zeros)
+
+
+def sentence_of(error, act, *args, **kwargs):
+    with pytest.raises(error) as caught:
+        act(*args, **kwargs)
+    assert "\n" not in str(caught.value) and len(str(caught.value)) < 400
+    return str(caught.value)
+
+
+def test_what_cannot_be_trained_on_is_quoted(getkey):
+    model, params, zeros = a_model(getkey)
+    rule, (inputs, targets) = training.optimizer("sgd", RATE), some_batches(getkey)
+
+    def train(rule=rule, carry=zeros, inputs=inputs, targets=targets, started=rule, **options):
+        state = training.start(params, started, carry)
+        return training.epoch(model.loss, rule, state, inputs, targets, carry, **options)
+
+    for restart in training.RESTARTS:
+        message = sentence_of(ValueError, train, carry=None, restart=restart)
+        assert "is None, but LSTMCarry(h=float" in message and "`initial_carry" in message
+    assert "same number of minibatches" in sentence_of(ValueError, train, targets=targets[:2])
+    assert "same number of minibatches" in sentence_of(ValueError, train, inputs=3, targets=3)
+    adam = optax.adam(0.1)
+    assert "take it from `training.start`" in sentence_of(ValueError, train, adam)
+    assert "optax transformation" in sentence_of(TypeError, train, optax.adam)
+    assert "optax transformation" in sentence_of(TypeError, train, started=[0.5] * 10_000)
+    wide = np.full(inputs.shape, 2**32 + 1)
+    with jax.enable_x64(False):
+        for name in ("inputs", "targets"):
+            message = sentence_of(ValueError, train, **{name: wide})
+            assert f"{name} hold 4294967297, which 32 bits do not" in message
+
+
 # The optimizer
+
+
+@pytest.mark.standard_promotion
+@pytest.mark.float32
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_sixteen_bits_are_moved_in_float32(getkey, dtype):
+    """As the same params in float32 are, and then rounded: by Adam, whose ε is 0 in float16, and
+    behind a norm whose squares are beyond its range."""
+    params = jax.random.normal(getkey(), (40,)).astype(dtype)
+    steps = (100 * jax.random.normal(getkey(), (N, 40))).astype(dtype)
+    for rule in (training.optimizer("adam", 0.01, CLIP), optax.sgd(1e-3, 0.9)):
+        moved, report = one_epoch(rule, params, steps)
+        want = params
+        memory = rule.init(want.astype(jnp.float32))
+        for g in steps.astype(jnp.float32):
+            updates, memory = rule.update(g, memory, want.astype(jnp.float32))
+            want = optax.apply_updates(want, updates)
+        assert moved.dtype == dtype and np.any(moved != params)
+        assert_array_equal(moved.astype(jnp.float32), want.astype(jnp.float32))
+        norms = np.linalg.norm(np.asarray(steps, np.float64), axis=1)
+        assert_allclose(report.gradient_norm, norms, rtol=1e-5)
+    by_hand = training.optimizer("adam", 0.01, CLIP)
+    updates, memory = by_hand.update(steps[0], by_hand.init(params), params)
+    assert {leaf.dtype.name for leaf in jax.tree.leaves((updates, memory))} == {"float32", "int32"}
+    assert np.isfinite(updates).all() and np.all(updates != 0)
+
+
+@pytest.mark.float32
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_a_gradient_whose_squares_overflow_is_clipped_and_not_lost(getkey, dtype):
+    """Up to the greatest number of its dtype, in a tree; infinity itself is still told."""
+    dtype = jax.dtypes.canonicalize_dtype(dtype)
+    rule, most = training.optimizer("sgd", 1.0, 2.0), float(jnp.finfo(dtype).max)
+    shape = jnp.array([3.0, -4.0, 12.0]) / 13
+    update = jax.jit(rule.update)
+    for size in (1e-3, 1.0, most / 100, most):
+        gradient = {"a": (size * shape[:2]).astype(dtype), "b": (size * shape[2:]).astype(dtype)}
+        updates, _ = update(gradient, rule.init(gradient))
+        want = -min(size, 2.0) * shape
+        assert_allclose(np.concatenate([*updates.values()]), want, rtol=1e-2)
+    updates, _ = rule.update(dict(gradient, a=gradient["a"] * jnp.inf), rule.init(gradient))
+    assert np.isnan(updates["a"]).all()
+    norm = one_epoch(rule, gradient["b"], gradient["b"][None])[1].gradient_norm
+    assert_allclose(norm, most * (12 / 13), rtol=1e-2)
+
+
+def test_a_schedule_gives_each_update_its_rate():
+    gradients = jnp.ones((4, 2))
+    rule = training.optimizer("sgd", lambda count: jnp.asarray([4.0, 2.0, 1.0, 0.0])[count], None)
+    params, _ = one_epoch(rule, jnp.zeros(2), gradients)
+    assert_allclose(params, -7.0)
+
+
+@pytest.mark.standard_promotion
+@pytest.mark.float32
+@pytest.mark.parametrize("kind", ["ours", "of optax", "injected"])
+def test_a_new_rate_each_epoch_compiles_once(kind):
+    traced, gradients = [], jnp.ones((2, 3))
+
+    def loss(params, carry, inputs, targets):
+        traced.append(inputs)
+        return linear(params, carry, inputs, targets)
+
+    injected = optax.inject_hyperparams(optax.sgd)(1.0)
+    state = counts = None
+    for rate in (1.0, 0.25, 3.0):
+        make = {"ours": "sgd", "of optax": optax.sgd}.get(kind, injected)
+        own = kind == "injected"
+        rule = training.optimizer(make, None if own else rate, None if own else 10 * rate)
+        state = state or training.start(jnp.zeros(3), rule, None)
+        if own:
+            state.optimizer_state.hyperparams["learning_rate"] = rate
+        state, _ = training.epoch(loss, rule, state, gradients, gradients, None)
+        counts = counts or len(traced)
+    assert_allclose(state.params, -2 * (1 + 0.25 + 3))
+    assert len(traced) == counts
+
+
+def minding(calls):
+    """A transformation that asks for all that optax's own may ask for."""
+
+    def update(updates, state, params=None, *, value, grad, value_fn):
+        calls.append((value, grad, params))
+        return jax.tree.map(lambda g: -g * value_fn(params) / value, updates), state
+
+    return optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)
+
+
+@pytest.mark.standard_promotion
+def test_any_transformation_of_optax(getkey):
+    """Those that read params, values or the loss itself, keep parts of them, or are no tuples."""
+    p, steps = jax.random.normal(getkey(), (3,)), jax.random.normal(getkey(), (2, 3))
+    calls = []
+    total = -np.asarray(steps).sum(0)
+    for rule, want in {
+        training.optimizer(optax.sgd(1.0)): total,
+        training.optimizer(minding(calls), clip=math.inf): total,
+        minding(calls): total,
+        optax.chain(optax.sgd(1.0), optax.contrib.reduce_on_plateau()): total,
+        training.optimizer(optax.MultiSteps(optax.sgd(2.0), 2).gradient_transformation()): total,
+    }.items():
+        moved, _ = one_epoch(rule, p, steps)
+        assert_allclose(moved - p, want, rtol=1e-6)
+    assert len(calls) >= 2
+    moved, _ = one_epoch(optax.MultiSteps(optax.sgd(2.0), 2), p, steps)
+    assert_allclose(moved - p, total, rtol=1e-6)
 
 
 def adam(gradients, rate):
@@ -222,6 +449,18 @@ def test_adam_is_the_papers_behind_the_clip(getkey):
 def test_rates_and_thresholds_are_positive(name, value):
     with pytest.raises(ValueError, match=rf"`{name}` must be positive, got {value}\."):
         training.optimizer("sgd", **{"learning_rate": 1.0, "clip": 1.0, name: value})
+
+
+def test_what_is_no_rate_is_quoted():
+    for name in ("learning_rate", "clip"):
+        for value, quoted in (("fast", "'fast'"), ([0.1] * 10_000, "[0.1"), ((), "()")):
+            options = {"learning_rate": 1.0, "clip": 1.0, name: value}
+            message = sentence_of(TypeError, training.optimizer, "sgd", **options)
+            assert message.startswith(f"`{name}` must be a positive number, got {quoted}")
+    assert "`learning_rate` must be" in sentence_of(TypeError, training.optimizer, "adam")
+    message = sentence_of(ValueError, training.optimizer, optax.sgd(0.1), 0.5)
+    assert "a rate of its own: leave out `learning_rate`, got 0.5" in message
+    assert "optax transformation" in sentence_of(TypeError, training.optimizer, None)
 
 
 def test_an_unknown_optimizer_is_quoted():

@@ -29,7 +29,7 @@ def arrays(sequences: Sequence[ArrayLike], index: Iterable[int]) -> list[np.ndar
 def _array(i: int, sequence: ArrayLike) -> np.ndarray:
     try:
         array = np.asarray(sequence)
-    except ValueError:  # lists within it are of unequal lengths
+    except Exception:  # unequal lengths within it, or whatever another library's array says
         array = np.empty((), object)
     if array.ndim == 0 or array.dtype.kind in "OUS":
         raise ValueError(
@@ -50,9 +50,14 @@ def longest(lengths: np.ndarray, index: np.ndarray) -> tuple[int, int]:
 
 def integers(name: str, values: ArrayLike, least: int) -> np.ndarray:
     """`values` (N,) as integers of at least `least`, at least one of them."""
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except Exception:
+        array = np.empty((), object)
     if array.ndim != 1 or not array.size or array.dtype.kind not in "iu":
         raise ValueError(f"`{name}` must be one or more integers (N,), got {quote(values)}.")
     if array.min() < least:
         raise ValueError(f"`{name}` must be at least {least}, got {array.min()}.")
+    if array.max() > np.iinfo(np.int64).max:
+        raise ValueError(f"`{name}` must fit 63 bits, got {array.max()}.")
     return array.astype(np.int64)

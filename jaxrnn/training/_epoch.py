@@ -107,8 +107,8 @@ def _epoch(loss, optimizer, state, inputs, targets, start_carry, restart, key):
         )
         moved = optax.apply_updates(wide_params, updates)
         state = TrainState(optax.tree.cast_like(moved, params), optimizer_state, after)
-        scale, rest = norm(gradient)
-        return state, Report(value, scale * rest)
+        scale, length = norm(gradient)
+        return state, Report(value, length / scale)
 
     if restart != "never":
         state = state._replace(carry=start_carry)

@@ -76,14 +76,14 @@ def wide(tree: Any) -> Any:
 
 
 def norm(tree: Any) -> tuple[jax.Array, jax.Array]:
-    """‖tree‖ as the product of two numbers: 1 and itself or, where its squares overflow, the
-    greatest |number| in it and the norm of the rest."""
+    """(s, ‖s tree‖): s is 1, or so small that no square overflows where one would."""
     plain = optax.tree.norm(tree)
+    small = 2.0 ** (-3 * jnp.finfo(plain.dtype).maxexp // 4)
 
     def scaled() -> tuple[jax.Array, jax.Array]:
-        top = optax.tree.norm(tree, ord=jnp.inf)
-        rest = jax.tree.map(lambda a: a / top.astype(a.dtype), tree)
-        return top, jnp.where(jnp.isinf(top), 1, optax.tree.norm(rest))
+        # Without the barrier XLA squares the two apart, and 0 times infinity is NaN.
+        less = jax.lax.optimization_barrier(optax.tree.scale(small, tree))
+        return jnp.full_like(plain, small), optax.tree.norm(less)
 
     return jax.lax.cond(jnp.isinf(plain), scaled, lambda: (jnp.ones_like(plain), plain))
 
@@ -111,11 +111,11 @@ def _init(make: Callable, params: Params) -> optax.OptState:
 def _clip_and_update(make, clip, gradient, state, params=None, **extra):
     gradient = wide(gradient)
     if clip is not None:
-        scale, rest = norm(gradient)
-        short = scale * rest < clip
+        scale, length = norm(gradient)
+        short = length < clip * scale
 
         def clipped(g: jax.Array) -> jax.Array:
-            return jnp.where(short, g, g / scale.astype(g.dtype) / rest.astype(g.dtype) * clip)
+            return jnp.where(short, g, g * scale.astype(g.dtype) / length.astype(g.dtype) * clip)
 
         gradient = jax.tree.map(clipped, gradient)
     rule = optax.with_extra_args_support(make())
