@@ -57,6 +57,7 @@ def walk(
 ) -> tuple[Carry, jax.Array]:
     """Final carry and ys (T, *batch, output_size); ys are zero where `when` says not valid."""
     xs, start = clean(when.valid, xs), None
+    engine = "scan" if xs.shape[0] == 0 else engine  # there is no instant to read
     if when.fresh is not None:
         start = cell.initial_carry(params, _checks.batch_shape_of(xs))
     params, carry, xs, start, when, masks = vary_alike((params, carry, xs, start, when, masks))
@@ -75,12 +76,11 @@ def walk(
         params, start, masks = shared
         return body(((params, masks), start), carry, timed)
 
-    steps = xs.shape[0]
-    one_timed = one((xs, when)) if steps != 0 else None
-    asked = {"steps": steps, "keep": keep, "engine": engine}
-    question = ask(instant, matmul_dtype, shared, carry, one_timed, **asked)
+    asked = {"steps": xs.shape[0], "keep": keep, "engine": engine}
+    at_first = None if engine == "scan" else one((xs, when))
+    question = ask(instant, matmul_dtype, shared, carry, at_first, **asked)
     path, _ = take(question)
-    if path.name == "scan" and matmul_dtype != narrow and steps != 0:
+    if path.name == "scan" and matmul_dtype != narrow:
         read(cell, params, carry, one(xs))  # says why the products cannot be rounded
 
     def part(shared: Any, carry: Carry, timed: Any) -> tuple[Carry, jax.Array]:

@@ -75,12 +75,13 @@ PATHS = (
 
 
 def ask(body: Callable, narrow: Any, shared: Any, carry: Any, timed: Any, **asked: Any) -> Question:
-    """The question of a walk of `body`; `timed` is one instant."""
+    """The question of a walk of `body`; `timed` is one instant, that only the plain scan spares."""
     reading, unread = None, ""
-    try:
-        reading = Reading(body, shared, carry, timed, narrow)
-    except Unread as why:
-        unread = str(why)
+    if asked["engine"] != "scan":
+        try:
+            reading = Reading(body, shared, carry, timed, narrow)
+        except Unread as why:
+            unread = str(why)
     return Question(body, reading, unread, platform=jax.default_backend(), **asked)
 
 
