@@ -45,7 +45,7 @@ def run(reading: Reading, reverse: bool, T: Any, w: list, carry: list, drives: l
         after, outs, _ = instant(reading, w, carry, drives)
         return after, outs
 
-    return jax.lax.scan(body, carry, drives, length=T, reverse=reverse)
+    return jax.lax.scan(body, carry, drives, length=_overwrite.steps(T), reverse=reverse)
 
 
 def _run_forwards(reading, reverse, T, w, carry, drives):
@@ -101,7 +101,8 @@ def _lean_forwards(reading, reverse, shared, carry, xs):
             after, outs, _ = instant(reading, w, carry, drives)
             return after, (outs, _put(carry, [*reading.echoes]))
 
-        return jax.lax.scan(body, carry, drives, length=xs[0].shape[0], reverse=reverse)
+        T = _overwrite.steps(xs[0].shape[0])
+        return jax.lax.scan(body, carry, drives, length=T, reverse=reverse)
 
     after, (outs, before) = in_chunks(chunk, reverse, carry, xs)
     before = before, _pick(carry, [*reading.echoes]), _pick(outs, [*reading.echoes.values()])

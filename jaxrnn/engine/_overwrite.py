@@ -9,6 +9,11 @@ import jax
 import jax.numpy as jnp
 
 
+def steps(T: Any) -> Any:
+    """T for `lax.scan`; None for a symbolic one (of `jax.export`), which it reads off its xs."""
+    return T if isinstance(T, int) else None
+
+
 def scan(
     body: Callable, state: Any, spent: list, timed: Any, T: Any, *, reverse: bool, late: bool
 ) -> tuple[Any, list, Any]:
@@ -24,7 +29,7 @@ def scan(
             state, _, outs = body(state, [], timed)
             return state, outs
 
-        state, outs = jax.lax.scan(plain, state, timed, length=T, reverse=reverse)
+        state, outs = jax.lax.scan(plain, state, timed, length=steps(T), reverse=reverse)
         return state, [], outs
     at = {"axis": 0, "allow_negative_indices": False}
 
@@ -44,8 +49,8 @@ def scan(
             return (state, buffers, instead), outs
         return (state, write(buffers, instead, t), last), outs
 
-    first, end = (T - 1, 0) if reverse else (0, T - 1)
-    last = [buffer[first] for buffer in spent] if late else []
+    end = 0 if reverse else T - 1
+    last = [buffer[-1 if reverse else 0] for buffer in spent] if late else []
     (state, spent, last), outs = jax.lax.scan(
         step, (state, spent, last), (jnp.arange(T), timed), reverse=reverse
     )
