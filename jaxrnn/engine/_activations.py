@@ -37,7 +37,7 @@ def _on_cpu(spelt_out, plain):
 
 def _expm1(z: jax.Array) -> jax.Array:
     """eᶻ - 1 on -87 ≤ z ≤ 88.3 as 2ᵏ (eʳ - 1) + 2ᵏ - 1, with z = k ln 2 + r."""
-    k = jnp.floor(z * _LOG2_E + 0.5)
+    k = jax.lax.round(z * _LOG2_E, jax.lax.RoundingMethod.TO_NEAREST_EVEN)
     r = z - k * _LN_2[0] - k * _LN_2[1]
     series = jnp.full_like(r, _SERIES[0])
     for coefficient in _SERIES[1:]:
@@ -72,9 +72,11 @@ def each(gates: tuple[str, ...], x: jax.Array) -> jax.Array:
     squashed = _which(gates, x)
 
     def spelt_out(x):
-        z = jnp.where(squashed, jnp.minimum(2 * x, 40), jnp.minimum(-x, 88.3))
-        e = _expm1(jnp.maximum(z, -87))
-        return _alone(jnp.where(squashed, e, 1) / (2 + e))
+        factor, most = (
+            jnp.where(squashed, *ends).astype(x.dtype) for ends in ((2, -1), (40, 88.3))
+        )
+        e = _expm1(jnp.clip(factor * x, -87, most))
+        return jnp.where(squashed, e, 1) / (2 + e)
 
     def plain(x):
         one = {"tanh": jnp.tanh, "logistic": jax.nn.sigmoid}
