@@ -211,7 +211,6 @@ def one_epoch(rule, params, gradients, loss=linear):
 def test_inputs_and_targets_may_be_trees_and_each_minibatch_has_its_key(getkey):
     """A tuple of inputs, (N, T, B, I) and (N, B), beside one target (N, B)."""
     xs, sizes, targets = jnp.arange(30.0).reshape(3, 5, 2, 1), jnp.ones((3, 2)), jnp.ones((3, 2))
-    keys = []
 
     def loss(params, carry, inputs, targets, key):
         xs, side = inputs
@@ -372,7 +371,7 @@ def test_a_schedule_gives_each_update_its_rate():
 @pytest.mark.float32
 @pytest.mark.parametrize("kind", ["ours", "of optax", "injected"])
 def test_a_new_rate_each_epoch_compiles_once(kind):
-    traced, gradients = [], jnp.ones((2, 3))
+    traced, gradients = [], jnp.ones((2, 3), jnp.float32)
 
     def loss(params, carry, inputs, targets):
         traced.append(inputs)
@@ -384,8 +383,8 @@ def test_a_new_rate_each_epoch_compiles_once(kind):
         make = {"ours": "sgd", "of optax": optax.sgd}.get(kind, injected)
         own = kind == "injected"
         rule = training.optimizer(make, None if own else rate, None if own else 10 * rate)
-        state = state or training.start(jnp.zeros(3), rule, None)
-        if own:
+        state = state or training.start(jnp.zeros(3, jnp.float32), rule, None)
+        if own and traced:  # a number of Python's, after an array of float32
             state.optimizer_state.hyperparams["learning_rate"] = rate
         state, _ = training.epoch(loss, rule, state, gradients, gradients, None)
         counts = counts or len(traced)
