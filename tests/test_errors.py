@@ -131,10 +131,10 @@ CASES = {
     "foreign key": (lambda: run(DEEP, DEEP_PARAMS, key=TENSOR), "`key` got torch.float32[7, 6, 3]"),
     "params of ints": (lambda: LSTM.init(KEY, I, jnp.int32), "floating dtype, got int32"),
     # Inputs.
-    "feature size": (lambda: run(xs=XS[..., :2]), "(7, 6, 2) w_x (3, 16)"),
+    "feature size": (lambda: run(xs=XS[..., :2]), "x (6, 2) w_x (3, 16)"),
     "feature size, deep": (
         lambda: run(DEEP, DEEP.init(KEY, I, jnp.float32), xs=XS[..., :2]),
-        "(7, 6, 2) w_x (3, 12)",
+        "x (6, 2) w_x (3, 12)",
     ),
     "dtype": (lambda: run(xs=XS.astype(jnp.bfloat16)), "bfloat16 float32"),
     "bool inputs": (lambda: run(xs=XS > 0), "floats integers bool"),
@@ -452,6 +452,6 @@ def test_a_target_out_of_range_is_a_loss_of_nan(target):
 def test_the_same_sentence_under_jit(layer):
     params = layer.init(KEY, I, jnp.float32)
     with pytest.raises(
-        ValueError, match=r"xs \(7, 6, 2\) has 2 features.*input_size 3: w_x has shape \(3, "
+        ValueError, match=r"x \(6, 2\) has 2 features.*input_size 3: w_x has shape \(3, "
     ):
         jax.jit(layer.apply)(params, None, XS[..., :2])

@@ -52,7 +52,7 @@ def _check_features(cell: Any, params: Any, dtype: jnp.dtype, xs: Any) -> None:
     shape, w_x = np.shape(xs), np.shape(params.w_x)
     if shape[-1:] != w_x[:1]:
         raise ValueError(
-            f"xs {shape} has {shape[-1]} features, but {quote(cell)}'s params were made for "
+            f"x {shape} has {shape[-1]} features, but {quote(cell)}'s params were made for "
             f"input_size {w_x[0]}: w_x has shape {w_x}."
         )
     if _checks.dtype_of("xs", xs) != dtype:
