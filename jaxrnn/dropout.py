@@ -60,7 +60,7 @@ class Dropout:
             object.__setattr__(self, "zoneout", rate("zoneout", self.zoneout))
 
     def draw(
-        self, key: jax.Array | None, carry: Carry, xs: jax.Array, read: Callable[[], Places]
+        self, key: jax.Array | None, carry: Carry, xs: jax.Array, read: Callable[[], Places] | None
     ) -> tuple[jax.Array, Masks, Any]:
         """(xs, masks, zone) as the walk is to see them; zone is None for none. `read` tells where
         masks can be laid, and is asked only where some are."""

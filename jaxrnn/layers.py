@@ -80,7 +80,7 @@ class Unroll:
         step = self.cell.step
         if self.matmul_dtype is not None:
             step = engine.rounded(self.cell, self.matmul_dtype, params, before, x)
-        *_, zone = self.dropout.draw(None, before, x[None], lambda: None)
+        *_, zone = self.dropout.draw(None, before, x[None], None)
         when = When(zone=jax.tree.map(lambda rates: rates[0], zone))
         after, y = forwards(partial(step, params), before, reverse=False)(before, (x, when))
         return after, y

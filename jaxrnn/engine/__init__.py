@@ -16,7 +16,7 @@ from jaxrnn._types import Carry, Cell, When
 from jaxrnn.engine import _instant
 from jaxrnn.engine._chunks import in_chunks
 from jaxrnn.engine._explain import Explanation, choose, explain
-from jaxrnn.engine._instant import Masks, Places
+from jaxrnn.engine._instant import NO_MASKS, Masks, Places
 from jaxrnn.engine._paths import ENGINES, Engine, Keep, ask, take
 from jaxrnn.engine._read import Reading, Unread
 from jaxrnn.engine._sums import like, widened
@@ -49,7 +49,7 @@ def walk(
     xs: jax.Array,
     when: When,
     *,
-    masks: Masks = Masks(),
+    masks: Masks = NO_MASKS,
     reverse: bool = False,
     engine: Engine = "auto",
     keep: Keep = "gates",
@@ -111,4 +111,4 @@ def read(cell: Cell, params: Any, carry: Any, x: Any) -> Reading:
 
 def rounded(cell: Cell, matmul_dtype: str, params: Any, carry: Any, x: Any) -> Callable:
     """`cell.step` with the operands of its products rounded."""
-    return _instant.laid(read(cell, params, carry, x), matmul_dtype, Masks())
+    return _instant.laid(read(cell, params, carry, x), matmul_dtype, NO_MASKS)

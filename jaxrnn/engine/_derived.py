@@ -18,7 +18,9 @@ from jax.extend.core import Literal
 from jaxrnn.engine import _activations, _overwrite, _products, _sums
 from jaxrnn.engine._chunks import in_chunks
 from jaxrnn.engine._project import do, project
-from jaxrnn.engine._read import TIME, Reading, inexact, look
+from jaxrnn.engine._read import TIME, Joint, Reading, inexact, look
+
+custom_vjp: Any = jax.custom_vjp  # what it makes has no type that a checker can use
 
 
 def shared_leaves(reading: Reading, shared: Any) -> list[Any]:
@@ -37,7 +39,7 @@ def walk(reading: Reading, keep: str, reverse: bool, shared: Any, carry: Any, xs
     return jax.tree.unflatten(reading.out_tree, [*carry, *outs])
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
+@partial(custom_vjp, nondiff_argnums=(0, 1, 2))
 def run(reading: Reading, reverse: bool, T: Any, w: list, carry: list, drives: list) -> Any:
     """The loop: carry, outs. Keeps the carries and the joints for the way back."""
 
@@ -85,7 +87,7 @@ def _before(reading: Reading, reverse: bool, before: list, first: list, outs: li
 run.defvjp(_run_forwards, _run_backwards)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+@partial(custom_vjp, nondiff_argnums=(0, 1))
 def lean(reading: Reading, reverse: bool, shared: list, carry: list, xs: list) -> Any:
     """`project` and `run`. Keeps the carries alone: on the way back the instants of a chunk are had
     again side by side. Chunks, both ways, for then no drive or joint is there for all of time."""
@@ -173,31 +175,21 @@ def again(reading: Reading, w: list, carry: list, drives: list, points: list) ->
     return _outputs(reading, env), [operands[joint] for joint in reading.joints]
 
 
-def _known(reading: Reading, joint: Any, kept: list, operands: list) -> list:
-    """What was kept of a joint, whose cotangents reach what is not deferred of its operands."""
+@partial(custom_vjp, nondiff_argnums=(0, 1))
+def _known(reading: Reading, joint: Joint, sums: list, operands: list) -> list:
+    """`sums`, as what the joint's product of `operands` came to: a cotangent of theirs is theirs,
+    and goes on to the operands that do not get theirs for all of time at once."""
+    return sums
+
+
+def _known_backwards(reading, joint, operands, cts):
     at = tuple(i for i, v in enumerate(joint.operands) if reading.in_loop(joint, v))
-    return known(reading, joint, at, kept, operands)
+    whole = joint.merge(cts)
+    back = _products.adjoint(joint.equation, reading.narrow, tuple(operands), at, whole)
+    return cts, _put([None] * len(operands), [*at], back)
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
-def known(reading: Reading, joint: Any, at: tuple, kept: list, operands: list) -> list:
-    """`kept`, as what the joint's product of `operands` came to. The cotangent of a part of it is
-    that of the sum, before the gates; and the operands of the indices `at` get theirs."""
-    return kept
-
-
-def _known_backwards(reading, joint, at, residuals, cts):
-    kept, operands = residuals
-    deltas = cts
-    whole = joint.merge(deltas)
-    back: list[Any] = [None] * len(operands)
-    cotangents = _products.adjoint(joint.equation, reading.narrow, tuple(operands), at, whole)
-    for i, a in zip(at, cotangents, strict=True):
-        back[i] = a
-    return deltas, back
-
-
-known.defvjp(lambda reading, joint, at, *values: (values[0], values), _known_backwards)
+_known.defvjp(lambda reading, joint, sums, operands: (sums, operands), _known_backwards)
 
 
 def _gates(reading: Reading, v: Any, env: dict) -> None:

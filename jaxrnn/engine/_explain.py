@@ -48,16 +48,16 @@ def choose(cell: Cell, engine: str = "auto", *, input_size: int | None = None) -
 
 
 def explain(cell: Cell, input_size: int | None = None) -> Explanation:
-    """Print what a walk of `cell` over features (I = `input_size`; None: its output size) does once,
-    what for all of time at once, what in the loop; which products, with what is added to them at
-    once; what is kept for the way back; and the path taken."""
+    """Print what a walk of `cell` over features (I = `input_size`; None: its output size) does
+    once, what for all of time at once, what in the loop; which products, with what is added to
+    them at once; what is kept for the way back; whether it is linear; and the path taken."""
     _checks.cell("explain", cell)
     question = _question(cell, input_size)
     path, refused = take(question)
     chosen = "; ".join([path.name, *(f"not {name}: {why}" for name, why in refused.items())])
     r = question.reading
-    told = ("unread",) * 6 if r is None else _told(r)
-    explanation = Explanation(_checks.quote(cell), *told, chosen)
+    told: tuple[str, ...] = ("unread",) * 6 if r is None else _told(r)
+    explanation = Explanation._make((_checks.quote(cell), *told, chosen))
     print(explanation)
     return explanation
 

@@ -28,6 +28,9 @@ class Masks(NamedTuple):
     rows: Any = None
 
 
+NO_MASKS = Masks()
+
+
 class Places:
     """Where masks can be laid in a step that was read. `operands` and `weights` are forms in the
     order of `Masks`; `rows` are those of the tables that token ids pick from."""

@@ -1,11 +1,11 @@
 """A recurrence that is linear in its carry, leaf by leaf: c' = a ⊙ c + b, with a and b free of it.
 
-Whether it is so is read from the equations, by carrying the pair (a, b) through them: sums, products
-with what waits for no carry, selections by it. Then a and b are had for all of time at once, the
-carries by one scan of pairs, and the outputs at once again. The scan of pairs is sequential, or
-associative (Blelloch 1990; Martin & Cundy 2018), which has no loop of T steps: (a₁, b₁) and then
-(a₂, b₂) is (a₁ a₂, a₂ b₁ + b₂); or chunked, a loop over some √T associative ones. Its adjoint is
-another such scan, the other way.
+Whether it is so is read from the equations, by carrying the pair (a, b) through them: sums,
+products with what waits for no carry, selections by it. Then a and b are had for all of time at
+once, the carries by one scan of pairs, and the outputs at once again. The scan of pairs is
+sequential, or associative (Blelloch 1990; Martin & Cundy 2018), which has no loop of T steps:
+(a₁, b₁) and then (a₂, b₂) is (a₁ a₂, a₂ b₁ + b₂); or chunked, a loop over some √T associative ones.
+Its adjoint is another such scan, the other way.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import JaxprEqn, Literal
+from jax.extend.core import Literal
 
 from jaxrnn.engine._chunks import in_chunks
 from jaxrnn.engine._derived import instant, shared_leaves
 from jaxrnn.engine._project import do, project
 from jaxrnn.engine._read import Reading, look
+
+custom_vjp: Any = jax.custom_vjp  # what it makes has no type that a checker can use
 
 
 class Unlinear(Exception):
@@ -80,7 +82,7 @@ def pairs(reading: Reading, w: list, drives: list) -> list[Pair]:
     return after
 
 
-def _of_carry(reading: Reading) -> list[JaxprEqn]:
+def _of_carry(reading: Reading) -> list[Any]:
     """The equations of the loop that the next carry needs."""
     needed, found = set(), []
     needed |= {v for v in reading.outs[: len(reading.carry_in)] if not isinstance(v, Literal)}
@@ -91,7 +93,7 @@ def _of_carry(reading: Reading) -> list[JaxprEqn]:
     return found[::-1]
 
 
-def _through(e: JaxprEqn, values: list) -> Pair:
+def _through(e: Any, values: list) -> Pair:
     """What an equation makes of pairs."""
     name, has = e.primitive.name, [isinstance(value, Pair) for value in values]
     on_both = partial(_on_both, lambda a: do(e, None, a)[0])
@@ -147,10 +149,10 @@ def walk(
     ]
     before = [_shifted(reverse, first, of) for first, of in zip(carry, after, strict=True)]
 
-    def outs(before, drives):
+    def outputs(before, drives):
         return instant(reading, w, before, drives)[1]
 
-    outs = jax.vmap(outs, axis_size=xs[0].shape[0])(before, drives)
+    outs = jax.vmap(outputs, axis_size=xs[0].shape[0])(before, drives)
     return jax.tree.unflatten(
         reading.out_tree, [*(of[0 if reverse else -1] for of in after), *outs]
     )
@@ -160,7 +162,7 @@ def _shifted(reverse: bool, first: Any, of: Any) -> Any:
     return jnp.concatenate([of[1:], first[None]] if reverse else [first[None], of[:-1]])
 
 
-@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+@partial(custom_vjp, nondiff_argnums=(0, 1))
 def solve(solver: str, reverse: bool, a: Any, b: Any, first: Any) -> Any:
     """c (T, …) with c_t = a_t ⊙ c_{t-1} + b_t from c before all, `first`; from the end if
     `reverse`."""

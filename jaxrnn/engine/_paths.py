@@ -1,4 +1,4 @@
-"""The ways to walk: a table. The first that fits a question is taken; the plain scan fits always."""
+"""The ways to walk, a table: the first that fits a question is taken; the plain scan fits all."""
 
 from __future__ import annotations
 

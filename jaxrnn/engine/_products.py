@@ -1,4 +1,4 @@
-"""Products as equations: which they are, what they give with 16-bit operands, and their adjoints."""
+"""Products as equations: which they are, what they give with 16-bit operands, their adjoints."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import JaxprEqn, Literal
+from jax.extend.core import Literal
 
 PRODUCTS = ("dot_general", "conv_general_dilated")
 
 
-def is_product(equation: JaxprEqn) -> bool:
+def is_product(equation: Any) -> bool:
     return equation.primitive.name in PRODUCTS
 
 
-def is_plain(equation: JaxprEqn) -> bool:
+def is_plain(equation: Any) -> bool:
     """x (..., M) times w (M, N)."""
     if equation.primitive.name != "dot_general" or any(
         isinstance(v, Literal) for v in equation.invars
@@ -32,7 +32,7 @@ def is_plain(equation: JaxprEqn) -> bool:
     )
 
 
-def multiply(equation: JaxprEqn, narrow: Any, *operands: Any) -> Any:
+def multiply(equation: Any, narrow: Any, *operands: Any) -> Any:
     """What the product gives; with `narrow`, of operands rounded to it, summed in float32."""
     out, params = equation.outvars[0].aval.dtype, equation.params
     if not _narrows(narrow, out):
@@ -49,7 +49,7 @@ def _narrows(narrow: Any, dtype: Any) -> bool:
     return narrow is not None and jnp.issubdtype(dtype, jnp.floating) and dtype.itemsize >= 4
 
 
-def adjoint(equation: JaxprEqn, narrow: Any, operands: tuple, at: tuple[int, ...], ct: Any) -> list:
+def adjoint(equation: Any, narrow: Any, operands: tuple, at: tuple[int, ...], ct: Any) -> list:
     """The cotangents of the operands of these indices."""
     if is_plain(equation):
         x, w = operands
@@ -62,31 +62,28 @@ def adjoint(equation: JaxprEqn, narrow: Any, operands: tuple, at: tuple[int, ...
     return list(jax.vjp(product, *(operands[i] for i in at))[1](ct))
 
 
-def _dot(equation: JaxprEqn, narrow: Any, a: Any, b: Any, axes: Any) -> Any:
-    params = equation.params | {"dimension_numbers": (axes, ((), ()))}
-    params.pop("out_sharding", None)
-    dtype = a.dtype
+def _dot(equation: Any, narrow: Any, a: Any, b: Any, axes: Any) -> Any:
+    dtype, precision = a.dtype, equation.params["precision"]
+    preferred = equation.params["preferred_element_type"]
     if _narrows(narrow, dtype):
-        a, b = a.astype(narrow), b.astype(narrow)
-        params["preferred_element_type"] = jnp.dtype(jnp.float32)
-    precision, preferred = params["precision"], params["preferred_element_type"]
-    return jax.lax.dot_general(
-        a, b, (axes, ((), ())), precision=precision, preferred_element_type=preferred
-    ).astype(dtype)
+        a, b, preferred = a.astype(narrow), b.astype(narrow), jnp.float32
+    dimensions = axes, ((), ())
+    product = partial(jax.lax.dot_general, precision=precision, preferred_element_type=preferred)
+    return product(a, b, dimensions).astype(dtype)
 
 
-def _back(equation: JaxprEqn, narrow: Any, w: Any, ct: Any) -> Any:
+def _back(equation: Any, narrow: Any, w: Any, ct: Any) -> Any:
     return _dot(equation, narrow, ct, w, ((ct.ndim - 1,), (1,)))
 
 
-def outer(equation: JaxprEqn, narrow: Any, x: Any, ct: Any) -> Any:
+def outer(equation: Any, narrow: Any, x: Any, ct: Any) -> Any:
     """Σ xᵀ ct over all leading axes, time and batch alike: (..., M), (..., N) -> (M, N). They are
     not merged first: a batch that is split over devices would be gathered for that."""
     leading = tuple(range(x.ndim - 1))
     return _dot(equation, narrow, x, ct, (leading, leading))
 
 
-def over_all_time(equation: JaxprEqn, narrow: Any, at: int, x: Any, cts: Any, weight: Any) -> Any:
+def over_all_time(equation: Any, narrow: Any, at: int, x: Any, cts: Any, weight: Any) -> Any:
     """The gradient of the weight of a product whose operand `at` was x (T, …), of cotangents `cts`
     (T, …): one product."""
     if is_plain(equation) and at == 0:
@@ -100,7 +97,7 @@ def over_all_time(equation: JaxprEqn, narrow: Any, at: int, x: Any, cts: Any, we
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def over_time(equation: JaxprEqn, narrow: Any, x: Any, w: Any) -> Any:
+def over_time(equation: Any, narrow: Any, x: Any, w: Any) -> Any:
     """A plain product for all of time. JAX's own rule for the gradient of w contracts in an order
     for which XLA first transposes the cotangent, the largest array here; `outer` does not."""
     return _dot(equation, narrow, x, w, ((x.ndim - 1,), (0,)))

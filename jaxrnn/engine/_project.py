@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 import jax
-from jax.extend.core import JaxprEqn, Literal
+from jax.extend.core import Literal
 
 from jaxrnn.engine import _products, _sums
 from jaxrnn.engine._read import ONCE, SPREAD, TIME, Reading, bind, inexact, look
@@ -32,12 +32,12 @@ def project(reading: Reading, shared: list, xs: list) -> tuple[list, list]:
     return [env[v] for v in reading.w], [env[v] for v in reading.drives]
 
 
-def is_rows(e: JaxprEqn, ranks: list) -> bool:
+def is_rows(e: Any, ranks: list) -> bool:
     """Does it pick rows of a param by ids that x gives?"""
     return e.primitive.name == "gather" and ranks == [ONCE, TIME] and inexact(e.outvars[0].aval)
 
 
-def do(e: JaxprEqn, narrow: Any, *values: Any, picked: bool = False) -> list[Any]:
+def do(e: Any, narrow: Any, *values: Any, picked: bool = False) -> list[Any]:
     """What one equation gives for one instant, where products are rounded to `narrow`, and so is
     what is `picked` as a product with one-hot vectors would."""
     if narrow is not None and _products.is_product(e):
@@ -46,7 +46,7 @@ def do(e: JaxprEqn, narrow: Any, *values: Any, picked: bool = False) -> list[Any
     return [_products.rounded(a, narrow) for a in outs] if picked else outs
 
 
-def _all_of_time(e: JaxprEqn, narrow: Any, values: list, ranks: list, T: Any) -> tuple[list, int]:
+def _all_of_time(e: Any, narrow: Any, values: list, ranks: list, T: Any) -> tuple[list, int]:
     if _products.is_plain(e) and ranks == [TIME, ONCE]:
         return [_products.over_time(e, narrow, *values)], TIME
     if is_rows(e, ranks):
@@ -64,7 +64,7 @@ def _all_of_time(e: JaxprEqn, narrow: Any, values: list, ranks: list, T: Any) ->
     return jax.vmap(partial(do, e, narrow), axes)(*values), TIME
 
 
-def _rows(e: JaxprEqn, narrow: Any, w: Any, ids: Any) -> Any:
+def _rows(e: Any, narrow: Any, w: Any, ids: Any) -> Any:
     """Rows of w (V, N), as a product with one-hot vectors would give them."""
     (wide,) = jax.vmap(partial(bind, e), (None, 0))(_sums.widened(w), ids)
     rows = wide.astype(w.dtype)

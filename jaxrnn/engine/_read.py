@@ -15,14 +15,17 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.core import eval_jaxpr
-from jax.extend.core import Jaxpr, JaxprEqn, Literal
+from jax.extend.core import Jaxpr, Literal
 
 from jaxrnn.engine import _products
 
 ONCE, TIME, LOOP = range(3)
 SPREAD = "broadcast_in_dim"
 SETTLES = ("tanh", "logistic")
-LINEAR = "add sub neg split slice reshape squeeze convert_element_type broadcast_in_dim transpose".split()
+LINEAR = (
+    *("add", "sub", "neg", "split", "slice", "reshape", "squeeze", "transpose"),
+    *("convert_element_type", SPREAD),
+)
 CALLS = ("jit", "pjit", "closed_call", "core_call", "checkpoint", "remat", "remat2")
 
 
@@ -30,7 +33,7 @@ class Unread(Exception):
     """Why an instant cannot be read, in a sentence."""
 
 
-def bind(equation: JaxprEqn, *values: Any) -> list[Any]:
+def bind(equation: Any, *values: Any) -> list[Any]:
     """What one equation gives, its operands at `values`."""
     pairs = zip(equation.invars, values, strict=True)
     env = {v: value for v, value in pairs if not isinstance(v, Literal)}
@@ -78,7 +81,7 @@ class Joint:
     the name of all of them side by side. outs: the sums, one a product; terms: what was added.
     """
 
-    def __init__(self, products: list[JaxprEqn]):
+    def __init__(self, products: list[Any]):
         self.products, self.equation = products, products[0]
         self.operands: list[Any] = list(self.equation.invars)
         self.weights = [e.invars[1] for e in products] if len(products) > 1 else []
@@ -111,6 +114,7 @@ class Reading:
     """An instant in three parts. `shared` is a flat list of arrays, constants first."""
 
     def __init__(self, body: Callable, shared: Any, carry: Any, x: Any, narrow: Any = None):
+        self.out_tree: Any = None  # of (carry, out), once the body was called
         flat, tree = jax.tree.flatten((shared, carry, x))
         n_shared, self.carry_tree = len(jax.tree.leaves(shared)), jax.tree.structure(carry)
         n_carry, self.narrow = self.carry_tree.num_leaves, narrow
@@ -138,7 +142,7 @@ class Reading:
     def rank(self, v: Any) -> int:
         return ONCE if isinstance(v, (Literal, Joint)) else self._rank[v]
 
-    def _sorted(self, equations: list[JaxprEqn]) -> tuple[list, list, list]:
+    def _sorted(self, equations: list[Any]) -> tuple[list, list, list]:
         """The equations that anything needs, by what they wait for. A broadcast costs nothing: it
         is done where it is used."""
         needed, live, parts = variables(self.outs), [], ([], [], [])
@@ -166,7 +170,7 @@ class Reading:
                 uses.setdefault(v, []).append(e)
         for v in variables(self.outs):
             uses.setdefault(v, []).append(None)
-        groups: dict[Any, list[JaxprEqn]] = {}
+        groups: dict[Any, list[Any]] = {}
         for e in self.loop:
             if not (_products.is_product(e) and inexact(e.outvars[0].aval)):
                 continue
@@ -309,8 +313,8 @@ class Reading:
         return variables(self.outs) | variables(v for j in self.joints for v in j.operands)
 
     @cached_property
-    def readers(self) -> dict[Any, list[JaxprEqn]]:
-        of: dict[Any, list[JaxprEqn]] = {}
+    def readers(self) -> dict[Any, list[Any]]:
+        of: dict[Any, list[Any]] = {}
         for e in self.rest:
             for v in variables(e.invars):
                 of.setdefault(v, []).append(e)
@@ -321,5 +325,5 @@ def _alike(v: Any, out: Any) -> bool:
     return not isinstance(v, Literal) and v.aval.shape == out.aval.shape
 
 
-def _made(given: Iterable[Any], equations: list[JaxprEqn]) -> list[Any]:
+def _made(given: Iterable[Any], equations: list[Any]) -> list[Any]:
     return list(dict.fromkeys([*given, *(o for e in equations for o in e.outvars)]))
