@@ -74,7 +74,7 @@ class Dropout:
         words = self.inputs and _checks.is_tokens(xs)
         if self.inputs and not words:
             xs = xs * scaled_mask(key_inputs, self.inputs, xs.shape[1:], xs.dtype)[None]
-        if not (words or self.recurrent or self.weights):
+        if read is None or not (words or self.recurrent or self.weights):
             return xs, Masks(), zone
         places, rows = read(), None
         if words:
