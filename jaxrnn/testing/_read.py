@@ -59,4 +59,4 @@ def _equations(reading: Reading) -> list[Any]:
 
 
 def _is_number(v: Any) -> bool:
-    return isinstance(v, Literal) and jnp.issubdtype(v.aval.dtype, jnp.floating)
+    return isinstance(v, Literal) and jnp.issubdtype(jnp.result_type(v.val), jnp.floating)
