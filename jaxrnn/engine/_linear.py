@@ -186,7 +186,7 @@ def solve(solver: str, reverse: bool, a: Any, b: Any, first: Any) -> Any:
         return one[0] * two[0], two[0] * one[1] + two[1]
 
     kept, new = jax.lax.associative_scan(then, (a, b), reverse=reverse)
-    return kept * first + new
+    return kept * first[None] + new
 
 
 def _solve_backwards(solver, reverse, residuals, dc):
