@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
+from typing import Literal
 from collections.abc import Sequence
 
 CELLS = ("lstm", "gru", "vanilla")
@@ -29,7 +30,7 @@ class Workload:
     depth: int = 1
     both_ways: bool = False
     V: int = 0  # of the head; 0 without one
-    optimizer: str = "adam"
+    optimizer: Literal["sgd", "adam"] = "adam"
     learning_rate: float = 0.01
     clip: float = 0.01
 
