@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-from typing import Literal
 from collections.abc import Sequence
+from typing import Literal
 
 CELLS = ("lstm", "gru", "vanilla")
 GATES = {"lstm": 4, "gru": 3, "vanilla": 1}
