@@ -341,6 +341,13 @@ def unequal_parts(p, h, x):
     return jnp.tanh(a + x @ p.w) * b[:, :H], b[:, H:] + a
 
 
+@odd(y=H, w=(I, 3 * H), u=(H, 3 * H))
+def gates_of_unequal_parts(p, h, x):
+    i, g = jnp.split(h @ p.u + x @ p.w, [2 * H], axis=-1)
+    i, g = jax.nn.sigmoid(i), jnp.tanh(g)
+    return i[:, :H] * g, i[:, H:] - g
+
+
 @odd(w=(I, 2 * H), u=(H, 2 * H))
 def a_gate_used_raw_too(p, h, x):
     a, b = jnp.split(h @ p.u + x @ p.w, 2, axis=-1)

@@ -37,12 +37,13 @@ def random_cell(seed: int) -> Step:
     ends = tuple(rng.choice(values[-8:]) for _ in range(leaves))
     # Most carries are bounded, or else the differences of two ways to round would grow in time.
     ends = tuple((end, rng.choice([jnp.tanh, jnp.tanh, jnp.sin, _as_it_is])) for end in ends)
-    y = tuple(rng.sample(values, 2))
+    # y is the first leaf of the new carry, or of two values.
+    y = () if rng.random() < 0.4 else tuple(rng.sample(values, 2))
     return Step(
         partial(walk, tuple(plan), ends, y),
         tuple((name, shape, None) for name, shape in weights.items()),
         (((N,), None),) * leaves,
-        2 * N,
+        2 * N if y else N,
     )
 
 
@@ -51,7 +52,7 @@ def walk(plan: tuple, ends: tuple, y: tuple, p: Any, *values: Any) -> tuple:
     for operation, taken, own in plan:
         values.append(operation(*(values[i] for i in taken), *(getattr(p, name) for name in own)))
     carry = [end(values[i]) for i, end in ends]
-    return *carry, jnp.concatenate([values[i] for i in y], axis=-1)
+    return *carry, jnp.concatenate([values[i] for i in y], axis=-1) if y else carry[0]
 
 
 def _as_it_is(a):
@@ -87,12 +88,21 @@ def wide(a, b, w, u):
     return jax.nn.sigmoid(i) * jnp.tanh(g)
 
 
+def uneven(a, w):
+    i, g = jnp.split(a @ w, [3], axis=-1)
+    return jnp.concatenate([jax.nn.sigmoid(i), jnp.tanh(g)], axis=-1)[..., 2 : 2 + N]
+
+
 def row_by_row(a, b):
     return jnp.einsum("bi,bj,bj->bi", a, b, b) / N
 
 
 def diagonal(a, d):
     return a * d
+
+
+def spread(a, d):
+    return jnp.broadcast_to(jnp.broadcast_to(d, (1, N)), a.shape) * a
 
 
 def decayed(a, b, d):
@@ -181,8 +191,10 @@ OPERATIONS = {
         (transposed, (N, N)),
         (heads, (2, N // 2, N // 2)),
         (wide, (N, 2 * N), (N, 2 * N)),
+        (uneven, (N, 2 * N)),
         (row_by_row,),
         (diagonal, (N,)),
+        (spread, (N,)),
         (decayed, (N,)),
         (gate,),
         (blend,),

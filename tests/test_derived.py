@@ -32,7 +32,7 @@ DAILY = [  # the rest is slow
     "many_terms",
     "product_of_carry_and_input",
     "product_with_itself",
-    "unequal_parts",
+    "gates_of_unequal_parts",
     "a_gate_used_raw_too",
     "without_batch",
     "integer",
