@@ -114,10 +114,11 @@ def _lean_forwards(reading, reverse, shared, carry, xs):
 def _lean_backwards(reading, reverse, residuals, cotangents):
     shared, before, xs = residuals
     before, (dcarry, douts) = _before(reading, reverse, *before), cotangents
-    at_shared, at_xs = _floats(shared), _floats(xs)
+    at_shared, at_xs, at_carry = _floats(shared), _floats(xs), _floats(before)
 
     def chunk(state, timed):
-        (dshared, dcarry), (xs, before, douts) = state, timed
+        (dshared, dafter), (xs, before, douts) = state, timed
+        dafter = _put(before, at_carry, dafter)
 
         def floats(some_shared, some_xs):
             both = project(reading, _put(shared, at_shared, some_shared), _put(xs, at_xs, some_xs))
@@ -128,18 +129,18 @@ def _lean_backwards(reading, reverse, residuals, cotangents):
         )
         _, _, points = jax.vmap(partial(instant, reading), (None, 0, 0))(w, before, drives)
         read = [a for v, a in zip(reading.drives, drives, strict=True) if v in reading.read]
-        dw, dcarry, ddrives = adjoint(
-            reading, reverse, xs[0].shape[0], w, before, read, points, dcarry, douts
+        dw, dbefore, ddrives = adjoint(
+            reading, reverse, xs[0].shape[0], w, before, read, points, dafter, douts
         )
         here, dxs = pull([_whole(dw, w), _whole(ddrives, drives)])
         dshared = [a + b.astype(a.dtype) for a, b in zip(dshared, here, strict=True)]
-        return (dshared, dcarry), dxs
+        return (dshared, _pick(dbefore, at_carry)), dxs
 
-    state = [_sums.nought(a) for a in _pick(shared, at_shared)], dcarry
+    state = [_sums.nought(a) for a in _pick(shared, at_shared)], _pick(dcarry, at_carry)
     (dshared, dcarry), dxs = in_chunks(chunk, not reverse, state, (xs, before, douts))
     dshared = _sums.like(dshared, _pick(shared, at_shared))
-    nothing = [None] * len(shared), [None] * len(xs)
-    return _put(nothing[0], at_shared, dshared), dcarry, _put(nothing[1], at_xs, dxs)
+    of = (shared, at_shared, dshared), (before, at_carry, dcarry), (xs, at_xs, dxs)
+    return tuple(_put([None] * len(all_), at, some) for all_, at, some in of)
 
 
 lean.defvjp(_lean_forwards, _lean_backwards)
