@@ -515,6 +515,12 @@ def y_is_of_params(p, h, x):
     return jnp.tanh(h @ p.u + x @ p.w), jnp.broadcast_to(2 * p.b, h.shape)
 
 
+@odd(**USUAL)
+def y_is_an_integer(p, h, x):
+    h = jnp.tanh(h @ p.u + x @ p.w)
+    return h, (h > 0).astype(int)
+
+
 @odd(y=2 * H, **USUAL)
 def y_is_h_twice(p, h, x):
     h = jnp.tanh(h @ p.u + x @ p.w)

@@ -53,7 +53,7 @@ def test_odd_steps(name):
 
 
 GAPS = {"lengths": jnp.array([5, 0, 3]), "resets": jnp.arange(3 * T).reshape(T, 3) % 4 == 1}
-GAPPED = ("many_terms", "one_value_in_two_leaves")
+GAPPED = ("many_terms", "one_value_in_two_leaves", "integer")
 OF_THREE_ROWS = [name for name, cell in ODD.items() if cell.batch == (3,)]
 
 
