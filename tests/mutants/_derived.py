@@ -187,7 +187,7 @@ OVERWRITE = Group(
             "the last of what comes late goes to the other end",
             OVERWRITE_PY,
             "write(spent, last, end)",
-            "write(spent, last, first)",
+            "write(spent, last, T - 1 - end)",
         ),
         Mutant(
             "overwrites-out-of-order",
