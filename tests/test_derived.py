@@ -5,7 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import pytest
-from _agrees import T, agrees, of_floats, pulled, question
+from _agrees import T, agrees, inexact, of_floats, pulled, question
 from _odd_steps import ODD, H, I, usual
 from jax.sharding import AxisType
 from jax.sharding import PartitionSpec as P
@@ -101,10 +101,11 @@ def over_inputs(walk):
 
 
 def gradients(walk):
+    def loss(*a):
+        return sum((o**2).sum() for o in inexact(walk(*a)))
+
     def grads(*a):
-        return list(
-            jax.grad(lambda *a: sum((o**2).sum() for o in walk(*a)), tuple(range(len(a))))(*a)
-        )
+        return list(jax.grad(loss, tuple(range(len(a))))(*a))
 
     return grads
 
@@ -142,12 +143,20 @@ def test_transformations(wrap):
     agrees(USUAL_CELL, wrap=wrap)
 
 
+SHARED = (
+    "under vmap, JAX 0.10 counts the cotangent of an output of a custom_vjp that no mapped input "
+    "reaches once for each row; JAX 0.12 refuses it"
+)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("wrap", [over_inputs, gradients])
 @pytest.mark.parametrize("name", DAILY)
-def test_transformations_of_all(name, wrap):
+def test_transformations_of_all(name, wrap, request):
     if name.startswith("custom_vjp") and wrap is gradients:
         pytest.skip("its rule is not that of its derivative")
+    if (name, wrap) == ("swapped", over_inputs):
+        request.applymarker(pytest.mark.xfail(reason=SHARED))
     agrees(ODD[name], 1e-11, wrap=wrap)
 
 
