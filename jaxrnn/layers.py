@@ -306,15 +306,7 @@ def _walk(layer: Any, params: Params, carry: Carry | None, xs: Any, when: tuple,
     batch_shape = _checks.batch_shape_of(xs)
     xs = _checks.wide(xs) if _checks.is_tokens(xs) else jnp.asarray(xs)
     walk = _compiled if _is_value(layer) else type(layer)._walk
-    try:
-        return walk(layer, params, carry, xs, engine.when((xs.shape[0], *batch_shape), *when), key)
-    except TypeError as error:
-        if "custom_vjp" not in str(error):
-            raise
-        raise TypeError(
-            f"forward-mode differentiation (jvp, jacfwd) does not go through the derived "
-            f'adjoint of {quote(layer)}: take `unroll(cell, engine="scan")` for it.'
-        ) from error
+    return walk(layer, params, carry, xs, engine.when((xs.shape[0], *batch_shape), *when), key)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -376,10 +368,9 @@ def unroll(
     `apply` reads xs of two axes as (T, I), without a batch: an instant of a batch, (B, I), is for
     `step`.
 
-    `engine="scan"` forces the plain `lax.scan` of `cell.step`, which forward-mode
-    differentiation (`jax.jvp`, `jax.jacfwd`) needs (under `jax.jit` it is JAX's own sentence that
-    refuses a "custom_vjp function"). ``jaxrnn.engine.explain(cell)`` shows what was read and the
-    path that ``"auto"`` takes.
+    `engine="scan"` forces the plain `lax.scan` of `cell.step`; derivatives of every kind and order
+    go through every path. ``jaxrnn.engine.explain(cell)`` shows what was read and the path that
+    ``"auto"`` takes.
 
     `keep` says what the forward pass keeps for the backward one: ``"gates"``, all that it needs;
     ``"carries"``, from which the gates are computed again, those of about √T steps side by side;

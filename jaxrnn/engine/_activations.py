@@ -8,6 +8,8 @@ In float32 they are within 3 ulp of the true values, also where these are small,
 
 from __future__ import annotations
 
+from functools import cache, partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -27,6 +29,7 @@ def apart(x: jax.Array) -> jax.Array:
 def _on_cpu(spelt_out, plain):
     """`spelt_out` for float32 on a CPU, else `plain`."""
 
+    @partial(jax.jit, inline=True)  # so that it is traced once
     def function(x: jax.Array) -> jax.Array:
         if x.dtype != jnp.float32:
             return plain(x)
@@ -67,11 +70,13 @@ sigmoid.defjvps(lambda dx, y, x: dx * (y * (1 - y)))
 
 def each(gates: tuple[str, ...], x: jax.Array) -> jax.Array:
     """The gates of x (..., G·H) in one pass; `gates` says of each: "tanh" or "logistic" (σ)."""
-    if len(set(gates)) == 1:
-        return IN_LOOPS[gates[0]](x)
-    squashed = _which(gates, x)
+    return IN_LOOPS[gates[0]](x) if len(set(gates)) == 1 else _each(gates)(x)
 
-    def spelt_out(x):
+
+@cache
+def _each(gates: tuple[str, ...]):
+    def spelt_out(x):  # closes over nothing that was traced elsewhere
+        squashed = _which(gates, x)
         factor, most = (
             jnp.where(squashed, *ends).astype(x.dtype) for ends in ((2, -1), (40, 88.3))
         )
@@ -85,7 +90,7 @@ def each(gates: tuple[str, ...], x: jax.Array) -> jax.Array:
 
     function = _on_cpu(spelt_out, plain)
     function.defjvps(lambda dx, y, x: dx * slopes(gates, y))
-    return function(x)
+    return function
 
 
 def slopes(gates: tuple[str, ...], y: jax.Array) -> jax.Array:

@@ -8,6 +8,7 @@ on. The gradient of a weight that the loop meets in products alone is one produc
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -15,10 +16,11 @@ import jax
 import jax.numpy as jnp
 from jax.extend.core import Literal
 
-from jaxrnn.engine import _activations, _overwrite, _products, _sums
+from jaxrnn._adjoint import floats, inexact, pick, put, whole, with_adjoint
+from jaxrnn.engine import _activations, _instant, _overwrite, _products, _sums
 from jaxrnn.engine._chunks import in_chunks
 from jaxrnn.engine._project import do, project
-from jaxrnn.engine._read import TIME, Joint, Reading, inexact, look
+from jaxrnn.engine._read import TIME, Joint, Reading, look
 
 custom_vjp: Any = jax.custom_vjp  # what it makes has no type that a checker can use
 
@@ -29,48 +31,83 @@ def shared_leaves(reading: Reading, shared: Any) -> list[Any]:
 
 def walk(reading: Reading, keep: str, reverse: bool, shared: Any, carry: Any, xs: Any) -> Any:
     """``jax.lax.scan`` of the instant over xs, a pytree that leads with time: carry, out."""
-    shared = shared_leaves(reading, shared)
-    carry, xs = jax.tree.leaves(carry), jax.tree.leaves(xs)
-    if keep == "carries":
-        carry, outs = lean(reading, reverse, shared, carry, xs)
-    else:
-        w, drives = project(reading, shared, xs)
-        carry, outs = run(reading, reverse, xs[0].shape[0], w, carry, drives)
+    given = shared_leaves(reading, shared), jax.tree.leaves(carry), jax.tree.leaves(xs)
+    carry, outs = (lean if keep == "carries" else run)(reading, reverse, *given)
     return jax.tree.unflatten(reading.out_tree, [*carry, *outs])
 
 
-@partial(custom_vjp, nondiff_argnums=(0, 1, 2))
-def run(reading: Reading, reverse: bool, T: Any, w: list, carry: list, drives: list) -> Any:
-    """The loop: carry, outs. Keeps the carries and the joints for the way back."""
+def _walk(reading: Reading, reverse: bool, shared: list, carry: list, xs: list) -> Any:
+    """Carry, outs. `run` keeps the carries and the joints for the way back."""
+    w, drives = project(reading, shared, xs)
 
     def body(carry, drives):
         after, outs, _ = instant(reading, w, carry, drives)
         return after, outs
 
-    return jax.lax.scan(body, carry, drives, length=_overwrite.steps(T), reverse=reverse)
+    T = _overwrite.steps(xs[0].shape[0])
+    return jax.lax.scan(body, carry, drives, length=T, reverse=reverse)
 
 
-def _run_forwards(reading, reverse, T, w, carry, drives):
+def plain(reading: Reading, reverse: bool, shared: list, carry: list, xs: list) -> Any:
+    """`_walk` as JAX differentiates it: the plain scan."""
+    n = len(carry)
+
+    def body(carry, x):
+        outs = _instant.plain(reading, reading.narrow, _instant.NO_MASKS, [*shared, *carry, *x])
+        return outs[:n], outs[n:]
+
+    return jax.lax.scan(body, carry, xs, reverse=reverse)
+
+
+def _run_forwards(reading, reverse, shared, carry, xs):
+    (w, drives), back = _projected(reading, shared, xs)
     spent = [i for i, v in enumerate(reading.drives) if v in reading.over]
     instead = [reading.points.index(reading.over[reading.drives[i]]) for i in spent]
 
     def body(carry, spent_here, drives):
-        after, outs, points = instant(reading, w, carry, _put(drives, spent, spent_here))
-        kept = _put(carry, [*reading.echoes]), _put(points, instead)
-        return after, _pick(points, instead), (outs, kept)
+        after, outs, points = instant(reading, w, carry, put(drives, spent, spent_here))
+        kept = put(carry, [*reading.echoes]), put(points, instead)
+        return after, pick(points, instead), (outs, kept)
 
+    T = xs[0].shape[0]
     after, sums, (outs, (before, points)) = _overwrite.scan(
-        body, carry, _pick(drives, spent), _put(drives, spent), T, reverse=reverse, late=True
+        body, carry, pick(drives, spent), put(drives, spent), T, reverse=reverse, late=True
     )
-    read = [a for v, a in zip(reading.drives, drives, strict=True) if v in reading.read]
-    before = before, _pick(carry, [*reading.echoes]), _pick(outs, [*reading.echoes.values()])
-    return (after, outs), (w, before, read, _put(points, instead, sums))
+    before = before, pick(carry, [*reading.echoes]), pick(outs, [*reading.echoes.values()])
+    kept = _read(reading, drives), put(points, instead, sums)
+    return (after, outs), (T, back, w, before, *kept)
 
 
-def _run_backwards(reading, reverse, T, residuals, cotangents):
-    w, before, *kept = residuals
+def _run_backwards(reading, reverse, residuals, cotangents):
+    T, back, w, before, *kept = residuals
     before = _before(reading, reverse, *before)
-    return adjoint(reading, reverse, T, w, before, *kept, *cotangents)
+    dw, dcarry, ddrives = adjoint(reading, reverse, T, w, before, *kept, *cotangents)
+    dshared, dxs = back(dw, ddrives)
+    return dshared, dcarry, dxs
+
+
+def _projected(reading: Reading, shared: list, xs: list) -> tuple[Any, Callable]:
+    """What `project` gives, and its adjoint: of cotangents, those of shared and xs, None for
+    none."""
+    at_shared, at_xs = floats(shared), floats(xs)
+
+    def projected(some_shared, some_xs):
+        both = project(reading, put(shared, at_shared, some_shared), put(xs, at_xs, some_xs))
+        return [pick(of, floats(of)) for of in both], both
+
+    some = pick(shared, at_shared), pick(xs, at_xs)
+    _, pull, (w, drives) = jax.vjp(projected, *some, has_aux=True)
+
+    def back(dw, ddrives):
+        dshared, dxs = pull([whole(dw, w), whole(ddrives, drives)])
+        nothing = [None] * len(shared), [None] * len(xs)
+        return put(nothing[0], at_shared, dshared), put(nothing[1], at_xs, dxs)
+
+    return (w, drives), back
+
+
+def _read(reading: Reading, drives: list) -> list:
+    return [a for v, a in zip(reading.drives, drives, strict=True) if v in reading.read]
 
 
 def _before(reading: Reading, reverse: bool, before: list, first: list, outs: list) -> list:
@@ -81,69 +118,56 @@ def _before(reading: Reading, reverse: bool, before: list, first: list, outs: li
         parts = [outs[1:], first[None]] if reverse else [first[None], outs[:-1]]
         return jnp.concatenate(parts)
 
-    return _put(before, [*reading.echoes], list(map(shifted, first, outs)))
+    return put(before, [*reading.echoes], list(map(shifted, first, outs)))
 
 
-run.defvjp(_run_forwards, _run_backwards)
-
-
-@partial(custom_vjp, nondiff_argnums=(0, 1))
-def lean(reading: Reading, reverse: bool, shared: list, carry: list, xs: list) -> Any:
-    """`project` and `run`. Keeps the carries alone: on the way back the instants of a chunk are had
-    again side by side. Chunks, both ways, for then no drive or joint is there for all of time."""
-    w, drives = project(reading, shared, xs)
-    return run(reading, reverse, xs[0].shape[0], w, carry, drives)
+run = with_adjoint(_walk, _run_forwards, _run_backwards, fixed=2, plain=plain)
 
 
 def _lean_forwards(reading, reverse, shared, carry, xs):
+    """Keeps the carries alone: on the way back the instants of a chunk are had again side by side.
+    Chunks, both ways, for then no drive or joint is there for all of time."""
+
     def chunk(carry, xs):
         w, drives = project(reading, shared, xs)
 
         def body(carry, drives):
             after, outs, _ = instant(reading, w, carry, drives)
-            return after, (outs, _put(carry, [*reading.echoes]))
+            return after, (outs, put(carry, [*reading.echoes]))
 
         T = _overwrite.steps(xs[0].shape[0])
         return jax.lax.scan(body, carry, drives, length=T, reverse=reverse)
 
     after, (outs, before) = in_chunks(chunk, reverse, carry, xs)
-    before = before, _pick(carry, [*reading.echoes]), _pick(outs, [*reading.echoes.values()])
+    before = before, pick(carry, [*reading.echoes]), pick(outs, [*reading.echoes.values()])
     return (after, outs), (shared, before, xs)
 
 
 def _lean_backwards(reading, reverse, residuals, cotangents):
     shared, before, xs = residuals
     before, (dcarry, douts) = _before(reading, reverse, *before), cotangents
-    at_shared, at_xs, at_carry = _floats(shared), _floats(xs), _floats(before)
+    at_shared, at_xs, at_carry = floats(shared), floats(xs), floats(before)
 
     def chunk(state, timed):
         (dshared, dafter), (xs, before, douts) = state, timed
-        dafter = _put(before, at_carry, dafter)
-
-        def floats(some_shared, some_xs):
-            both = project(reading, _put(shared, at_shared, some_shared), _put(xs, at_xs, some_xs))
-            return [_pick(of, _floats(of)) for of in both], both
-
-        _, pull, (w, drives) = jax.vjp(
-            floats, _pick(shared, at_shared), _pick(xs, at_xs), has_aux=True
-        )
+        (w, drives), back = _projected(reading, shared, xs)
         _, _, points = jax.vmap(partial(instant, reading), (None, 0, 0))(w, before, drives)
-        read = [a for v, a in zip(reading.drives, drives, strict=True) if v in reading.read]
-        dw, dbefore, ddrives = adjoint(
-            reading, reverse, xs[0].shape[0], w, before, read, points, dafter, douts
-        )
-        here, dxs = pull([_whole(dw, w), _whole(ddrives, drives)])
-        dshared = [a + b.astype(a.dtype) for a, b in zip(dshared, here, strict=True)]
-        return (dshared, _pick(dbefore, at_carry)), dxs
+        kept, cts = (_read(reading, drives), points), (put(before, at_carry, dafter), douts)
+        T = xs[0].shape[0]
+        dw, dbefore, ddrives = adjoint(reading, reverse, T, w, before, *kept, *cts)
+        here, dxs = back(dw, ddrives)
+        pairs = zip(dshared, pick(here, at_shared), strict=True)
+        dshared = [a + b.astype(a.dtype) for a, b in pairs]
+        return (dshared, pick(dbefore, at_carry)), pick(dxs, at_xs)
 
-    state = [_sums.nought(a) for a in _pick(shared, at_shared)], _pick(dcarry, at_carry)
+    state = [_sums.nought(a) for a in pick(shared, at_shared)], pick(dcarry, at_carry)
     (dshared, dcarry), dxs = in_chunks(chunk, not reverse, state, (xs, before, douts))
-    dshared = _sums.like(dshared, _pick(shared, at_shared))
+    dshared = _sums.like(dshared, pick(shared, at_shared))
     of = (shared, at_shared, dshared), (before, at_carry, dcarry), (xs, at_xs, dxs)
-    return tuple(_put([None] * len(all_), at, some) for all_, at, some in of)
+    return tuple(put([None] * len(all_), at, some) for all_, at, some in of)
 
 
-lean.defvjp(_lean_forwards, _lean_backwards)
+lean = with_adjoint(_walk, _lean_forwards, _lean_backwards, fixed=2, plain=plain)
 
 
 def instant(reading: Reading, w: list, carry: list, drives: list) -> tuple[list, list, list]:
@@ -187,7 +211,7 @@ def _known_backwards(reading, joint, operands, cts):
     at = tuple(i for i, v in enumerate(joint.operands) if reading.in_loop(joint, v))
     whole = joint.merge(cts)
     back = _products.adjoint(joint.equation, reading.narrow, tuple(operands), at, whole)
-    return cts, _put([None] * len(operands), [*at], back)
+    return cts, put([None] * len(operands), [*at], back)
 
 
 _known.defvjp(lambda reading, joint, sums, operands: (sums, operands), _known_backwards)
@@ -221,8 +245,8 @@ def _do(reading: Reading, e: Any, env: dict) -> None:
 
 def adjoint(reading, reverse, T, w, before, read, points, dafter, douts):
     """The cotangents of w, the carry before all, and the drives; None for none."""
-    at_carry, at_read = _floats(before), _floats(read)
-    at_outs, at_free = _floats(douts), [reading.w.index(v) for v in reading.free]
+    at_carry, at_read = floats(before), floats(read)
+    at_outs, at_free = floats(douts), [reading.w.index(v) for v in reading.free]
     over_points = [i for i, v in enumerate(reading.points) if reading.settled(v)]
     over_read = [i for i in at_read if reading.settled(reading.read[i])]
     rest_points = [i for i in range(len(points)) if i not in over_points]
@@ -230,53 +254,53 @@ def adjoint(reading, reverse, T, w, before, read, points, dafter, douts):
 
     def body(state, spent, timed):
         (dcarry, sums), (points, read, before, douts) = state, timed
-        points = _put(points, over_points, spent[: len(over_points)])
-        read = _put(read, over_read, spent[len(over_points) :])
+        points = put(points, over_points, spent[: len(over_points)])
+        read = put(read, over_read, spent[len(over_points) :])
 
         def rest(carry, some_read, points, free):
-            drives = dict(zip(reading.read, _put(read, at_read, some_read), strict=True))
+            drives = dict(zip(reading.read, put(read, at_read, some_read), strict=True))
             (after, outs), operands = again(
                 reading,
-                _put(w, at_free, free),
-                _put(before, at_carry, carry),
+                put(w, at_free, free),
+                put(before, at_carry, carry),
                 [drives.get(v) for v in reading.drives],
                 points,
             )
-            return (_pick(after, at_carry), _pick(outs, at_outs)), operands
+            return (pick(after, at_carry), pick(outs, at_outs)), operands
 
-        free = _pick(w, at_free)
+        free = pick(w, at_free)
         _, pull, operands = jax.vjp(
-            rest, _pick(before, at_carry), _pick(read, at_read), points, free, has_aux=True
+            rest, pick(before, at_carry), pick(read, at_read), points, free, has_aux=True
         )
         dcarry, dread, deltas, dfree = pull((dcarry, douts))
         sums = [a + b.astype(a.dtype) for a, b in zip(sums, dfree, strict=True)]
-        dread = _put([None] * len(read), at_read, dread)
+        dread = put([None] * len(read), at_read, dread)
         emitted = [
             None if joint.operands[i] in reading.carry_in else of[i]
             for joint, of in zip(reading.joints, operands, strict=True)
             for i in reading.emits(joint)
         ]
-        instead = [*_pick(deltas, over_points), *_pick(dread, over_read)]
+        instead = [*pick(deltas, over_points), *pick(dread, over_read)]
         return (
             (dcarry, sums),
             instead,
-            (_pick(deltas, rest_points), _pick(dread, rest_read), emitted),
+            (pick(deltas, rest_points), pick(dread, rest_read), emitted),
         )
 
-    state = _pick(dafter, at_carry), [_sums.nought(a) for a in _pick(w, at_free)]
-    spent = [*_pick(points, over_points), *_pick(read, over_read)]
-    timed = _put(points, over_points), _put(read, over_read), before, _pick(douts, at_outs)
+    state = pick(dafter, at_carry), [_sums.nought(a) for a in pick(w, at_free)]
+    spent = [*pick(points, over_points), *pick(read, over_read)]
+    timed = put(points, over_points), put(read, over_read), before, pick(douts, at_outs)
     (dcarry, sums), instead, (deltas, dread, emitted) = _overwrite.scan(
         body, state, spent, timed, T, reverse=not reverse, late=False
     )
-    deltas = _put(_put(points, rest_points, deltas), over_points, instead[: len(over_points)])
-    dread = _put(_put(read, rest_read, dread), over_read, instead[len(over_points) :])
+    deltas = put(put(points, rest_points, deltas), over_points, instead[: len(over_points)])
+    dread = put(put(read, rest_read, dread), over_read, instead[len(over_points) :])
     dread = {reading.read[i]: dread[i] for i in at_read}
     dw = dict(zip(reading.free, sums, strict=True))
     _through_joints(reading, w, before, deltas, emitted, dw, dread)
     return (
         [dw[v].astype(a.dtype) if v in dw else None for v, a in zip(reading.w, w, strict=True)],
-        _put([None] * len(before), at_carry, dcarry),
+        put([None] * len(before), at_carry, dcarry),
         [dread.get(v) for v in reading.drives],
     )
 
@@ -308,28 +332,3 @@ def _through_joints(reading, w, before, deltas, emitted, dw, dread) -> None:
             x = before[reading.carry_in.index(joint.operands[i])] if x is None else x
             product = partial(_products.over_all_time, joint.equation, reading.narrow, i, x)
             add(dw, weight, joint.merge([product(part, named[weight]) for part in parts]))
-
-
-def _floats(values: list) -> list[int]:
-    return [i for i, a in enumerate(values) if inexact(a)]
-
-
-def _pick(values: list, at: list[int]) -> list:
-    return [values[i] for i in at]
-
-
-def _put(values: list, at: list[int], some: list | None = None) -> list:
-    """`values` with `some` (else None) at these indices."""
-    values = list(values)
-    for i, a in zip(at, [None] * len(at) if some is None else some, strict=True):
-        values[i] = a
-    return values
-
-
-def _whole(gradients: list, values: list) -> list:
-    """The cotangents of what is inexact, zeros where nothing flows."""
-    return [
-        jnp.zeros_like(a) if d is None else d
-        for d, a in zip(gradients, values, strict=True)
-        if inexact(a)
-    ]

@@ -66,21 +66,28 @@ class Places:
 
 def laid(reading: Reading, narrow: Any, masks: Masks) -> Callable:
     """The step that was read, with `masks` laid on it and its products rounded to `narrow`."""
-    places = Places(reading)
 
     def step(params, carry, x):
-        names = [*reading.shared_in, *reading.carry_in, *reading.x_in]
-        env = dict(zip(names, [*reading.consts, *jax.tree.leaves((params, carry, x))], strict=True))
-        for e in [*reading.once, *reading.time, *reading.loop]:
-            values = places.masked(e, [look(env, v) for v in e.invars], masks)
-            picked = is_rows(e, [reading.rank(v) for v in e.invars])
-            outs = do(e, narrow, *values, picked=picked)
-            if masks.rows is not None and picked:
-                outs = [a * _of(masks.rows, x, a) for a in outs]
-            env |= dict(zip(e.outvars, outs, strict=True))
-        return jax.tree.unflatten(reading.out_tree, [look(env, v) for v in reading.outs])
+        flat = [*reading.consts, *jax.tree.leaves((params, carry, x))]
+        return jax.tree.unflatten(reading.out_tree, plain(reading, narrow, masks, flat))
 
     return step
+
+
+def plain(reading: Reading, narrow: Any, masks: Masks, flat: list) -> list:
+    """Carry and outs of all the equations that were read, in their order; `flat` are the arrays of
+    params, carry and x."""
+    places, x = Places(reading), flat[-1]
+    names = [*reading.shared_in, *reading.carry_in, *reading.x_in]
+    env = dict(zip(names, flat, strict=True))
+    for e in [*reading.once, *reading.time, *reading.loop]:
+        values = places.masked(e, [look(env, v) for v in e.invars], masks)
+        picked = is_rows(e, [reading.rank(v) for v in e.invars])
+        outs = do(e, narrow, *values, picked=picked)
+        if masks.rows is not None and picked:
+            outs = [a * _of(masks.rows, x, a) for a in outs]
+        env |= dict(zip(e.outvars, outs, strict=True))
+    return [look(env, v) for v in reading.outs]
 
 
 def _of(rows: jax.Array, ids: jax.Array, picked: jax.Array) -> jax.Array:

@@ -18,8 +18,9 @@ import jax
 import jax.numpy as jnp
 from jax.extend.core import Literal
 
+from jaxrnn._adjoint import floats, pick, put, with_adjoint
 from jaxrnn.engine._chunks import in_chunks
-from jaxrnn.engine._derived import instant, shared_leaves
+from jaxrnn.engine._derived import instant, plain, shared_leaves
 from jaxrnn.engine._project import do, project
 from jaxrnn.engine._read import Reading, look
 
@@ -137,8 +138,13 @@ def walk(
 ) -> Any:
     """``jax.lax.scan`` of the instant over xs, a pytree that leads with time: carry, out."""
     del keep  # refused by the table, or done in chunks
-    carry, xs = jax.tree.leaves(carry), jax.tree.leaves(xs)
-    w, drives = project(reading, shared_leaves(reading, shared), xs)
+    given = shared_leaves(reading, shared), jax.tree.leaves(carry), jax.tree.leaves(xs)
+    after, outs = run(reading, reverse, solver, *given)
+    return jax.tree.unflatten(reading.out_tree, [*after, *outs])
+
+
+def _walk(reading, reverse, solver, shared, carry, xs):
+    w, drives = project(reading, shared, xs)
 
     def both(drives):
         return [(pair.a, pair.b) for pair in pairs(reading, w, drives)]
@@ -153,9 +159,39 @@ def walk(
         return instant(reading, w, before, drives)[1]
 
     outs = jax.vmap(outputs, axis_size=xs[0].shape[0])(before, drives)
-    return jax.tree.unflatten(
-        reading.out_tree, [*(of[0 if reverse else -1] for of in after), *outs]
-    )
+    return [of[0 if reverse else -1] for of in after], outs
+
+
+def _walk_forwards(*question):
+    """As JAX derives it of the parts, which have adjoints of their own."""
+    *how, shared, carry, xs = question
+    given = shared, carry, xs
+    at = [floats(values) for values in given]
+
+    def of_floats(*some):
+        both = _walk(*how, *map(put, given, at, some))
+        return [pick(of, floats(of)) for of in both], both
+
+    _, pull, both = jax.vjp(of_floats, *map(pick, given, at), has_aux=True)
+
+    def back(cts):
+        gradients = pull([pick(of, floats(a)) for of, a in zip(cts, both, strict=True)])
+        return [put([None] * len(a), i, d) for a, i, d in zip(given, at, gradients, strict=True)]
+
+    return both, back
+
+
+def _walk_backwards(*question):
+    *_, back, cts = question
+    return back(cts)
+
+
+def _plain(reading, reverse, solver, *given):
+    del solver
+    return plain(reading, reverse, *given)
+
+
+run = with_adjoint(_walk, _walk_forwards, _walk_backwards, fixed=3, plain=_plain)
 
 
 def _shifted(reverse: bool, first: Any, of: Any) -> Any:

@@ -8,8 +8,9 @@ from typing import Any
 import jax
 from jax.extend.core import Literal
 
+from jaxrnn._adjoint import inexact
 from jaxrnn.engine import _products, _sums
-from jaxrnn.engine._read import ONCE, SPREAD, TIME, Reading, bind, inexact, look
+from jaxrnn.engine._read import ONCE, SPREAD, TIME, Reading, bind, look
 
 
 def project(reading: Reading, shared: list, xs: list) -> tuple[list, list]:

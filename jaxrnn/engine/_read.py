@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jax.core import eval_jaxpr
 from jax.extend.core import Jaxpr, Literal
 
+from jaxrnn._adjoint import inexact
 from jaxrnn.engine import _products
 
 ONCE, TIME, LOOP = range(3)
@@ -68,10 +69,6 @@ def look(env: dict, v: Any) -> Any:
 
 def variables(vs: Iterable[Any]) -> set[Any]:
     return {v for v in vs if not isinstance(v, Literal)}
-
-
-def inexact(a: Any) -> bool:
-    return jnp.issubdtype(a.dtype, jnp.inexact)
 
 
 class Joint:
