@@ -6,6 +6,7 @@ import io
 import os
 import zipfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -68,14 +69,15 @@ class Document:
         if blank:
             raise TextError(f"{self.source} is empty.")
 
-    def _open(self) -> io.BufferedReader | io.BytesIO:
+    @contextmanager
+    def _open(self) -> Iterator[io.BufferedReader | io.BytesIO]:
         if isinstance(self.where, bytes):
-            return io.BytesIO(self.where)
-        file = open(self.where, "rb")  # noqa: SIM115, the caller closes it
-        if _stamp(os.fstat(file.fileno())) != self.stamp:
-            file.close()
-            raise TextError(f"{self.source} has changed since it was loaded: load it again.")
-        return file
+            yield io.BytesIO(self.where)
+            return
+        with open(self.where, "rb") as file:
+            if _stamp(os.fstat(file.fileno())) != self.stamp:
+                raise TextError(f"{self.source} has changed since it was loaded: load it again.")
+            yield file
 
     def _chunks(self) -> Iterator[bytes]:
         """The text's bytes; an empty chunk is the last."""
