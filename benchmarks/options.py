@@ -46,7 +46,7 @@ def variants(cell: Callable) -> dict[str, tuple[jaxrnn.Layer, dict[str, Any]]]:
         "zoneout": (layer(cell(H), dropout=ZONEOUT), key),
         'keep="carries"': (layer(cell(H), keep="carries"), {}),
         'keep="chunks"': (layer(cell(H), keep="chunks"), {}),
-        'matmul_dtype="bfloat16"': (layer(cell(H, matmul_dtype="bfloat16")), {}),
+        'matmul_dtype="bfloat16"': (layer(cell(H), matmul_dtype="bfloat16"), {}),
         'engine="scan"': (layer(cell(H), engine="scan"), {}),
     }
 

@@ -11,7 +11,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 def vary_alike(tree: Any) -> Any:
     """Every leaf cast to vary over all the mesh axes that any leaf varies over, so that a
-    hand-written adjoint may mix them; the cast's own adjoint sums over devices. Outside
+    derived adjoint may mix them; the cast's own adjoint sums over devices. Outside
     `jax.shard_map`, `tree` itself."""
     axes = frozenset().union(*map(_axes_of, jax.tree.leaves(tree)))
     if not axes:

@@ -56,6 +56,18 @@ def float_dtype(dtype: Any) -> jnp.dtype:
     return canonical
 
 
+def narrow(name: str, value: Any) -> str | None:
+    """The name of a 16-bit float that the operands of products may be rounded to, or None."""
+    if value is None:
+        return None
+    try:
+        dtype = jnp.dtype(value).name
+    except TypeError:
+        raise TypeError(f"`{name}` must name a dtype, got {quote(value)}.") from None
+    one_of(name, dtype, ("bfloat16", "float16"))
+    return dtype
+
+
 def key(value: Any) -> None:
     """One key of jax.random, of either kind, or None."""
     if value is not None:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxrnn import _checks
+from jaxrnn._adjoint import with_adjoint
 from jaxrnn._axes import automatic, vary_alike
 from jaxrnn._types import Params
 
@@ -73,13 +74,6 @@ def mean_loss(head: Params, ys: jax.Array, targets: jax.Array, valid: Any) -> ja
     return jnp.where(valid, losses, 0).sum() / count
 
 
-@jax.custom_vjp
-def _head_losses(head: Params, ys: jax.Array, targets: jax.Array) -> jax.Array:
-    """`cross_entropy` of the head's logits, ys (..., F) -> (...): its slow twin is the two calls.
-    The softmax is computed once, for the losses and for their adjoint."""
-    return _head_forwards(head, ys, targets)[0]
-
-
 def _head_forwards(head, ys, targets):
     logits = ys @ head.w
     logits = logits + jnp.broadcast_to(head.b, logits.shape)
@@ -105,4 +99,10 @@ def _head_backwards(residuals, dlosses):
     return dhead, dlogits @ head.w.T, None
 
 
-_head_losses.defvjp(_head_forwards, _head_backwards)
+def _all_losses(head: Params, ys: jax.Array, targets: jax.Array) -> jax.Array:
+    """`cross_entropy` of the head's logits, ys (..., F) -> (...): its slow twin is the two calls.
+    The softmax is computed once, for the losses and for their adjoint."""
+    return _head_forwards(head, ys, targets)[0]
+
+
+_head_losses = with_adjoint(_all_losses, _head_forwards, _head_backwards)

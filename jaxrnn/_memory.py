@@ -26,16 +26,24 @@ def estimate_bytes(
 
     For one `unroll` of hidden size H over N = T · batch instants, in numbers of `dtype`:
 
-    ===============  ====================  ====================  ===================
-    keep             LSTM                  GRU                   vanilla
-    ===============  ====================  ====================  ===================
-    ``"gates"``      7 N H                 6 N H                 2 N H
-    ``"carries"``    2 N H                 N H                   N H
-    ``"chunks"``     2 N H / √T            N H / √T              N H / √T
-    ===============  ====================  ====================  ===================
+    ===============  ===============  ===============  ===============  ===============
+    keep             LSTM             GRU, reset       GRU, reset       vanilla
+                                      after            before
+    ===============  ===============  ===============  ===============  ===============
+    ``"gates"``      5 N H            4 N H            3 N H            N H
+    ``"carries"``    N H              nothing          nothing          nothing
+    ``"chunks"``     2 N H / √T       N H / √T         N H / √T         N H / √T
+    ===============  ===============  ===============  ===============  ===============
 
-    (``"chunks"``: at most about that.) A stack keeps the sum, and the outputs of every layer but
-    the last; a bidirectional layer the sum of both. Dropout keeps its masks, whatever `keep` says.
+    (``"chunks"``: at most about that.) Those are the sums that gates are taken of, x's share of n
+    where the GRU resets after its product, and c; h is the output, and is not kept again. Of a cell
+    of your own: the sums of its products, its carries that are no outputs, and what else of the
+    drives is read (`jaxrnn.engine.explain`).
+
+    A stack keeps the sum, and the outputs of every layer but the last; a bidirectional layer the
+    sum of both, and but for ``"chunks"`` the outputs of both, of which it makes one array. Dropout
+    keeps its masks, whatever `keep` says.
+
     Any layer and any cell is read off its own program; nothing is run. While it works, the compiled
     program needs up to 3 G N H more for each layer (G gates: 4, 3, 1). `input_size` (H where it is
     None) only counts where inputs are dropped. 16-bit params are kept in float32 too by

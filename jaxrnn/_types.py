@@ -52,40 +52,6 @@ class Cell(Protocol):
 
 
 @runtime_checkable
-class Divided(Cell, Protocol):
-    """A cell that also says how its work divides between all of time at once and one instant.
-
-    ``step`` stays the equation; a law holds the two together. A cell whose `step` and `project`
-    take a further ``kept`` (*batch, H), the factor of h as its products see it, can have recurrent
-    dropout. In order of use::
-
-        w, drives       = project(params, xs)          all of time; differentiated by JAX
-        carry, y, saved = advance(w, carry, drive)     one instant, forwards
-        w', locals      = linearize(w, saved)          all of time: local derivatives in bulk
-        dcarry, delta   = retreat(w', local, dcarry, dy)   one instant, backwards
-        dw, ddrives     = collect(saved, locals, deltas)   all of time: one product a matrix
-
-    With ``overwrites = True`` the array of `saved` (y before it) that is of the drive's form takes
-    the drive's place, and that of `deltas` which is of the form of the first of `locals`, its:
-    less memory, by up to half. XLA can do so where what is read feeds a product or a division
-    before it is written; where it feeds plain arithmetic alone, that is done twice, and the whole
-    array copied at each step. `tests/test_memory.py` shows how to see which.
-
-    "All of time" is a part of it where less memory is asked for: no instant may depend on another.
-    """
-
-    def project(self, params: Params, xs: Array, /) -> tuple[Any, Any]: ...
-
-    def advance(self, w: Any, carry: Carry, drive: Any) -> tuple[Carry, Array, Any]: ...
-
-    def linearize(self, w: Any, saved: Any) -> tuple[Any, Any]: ...
-
-    def retreat(self, w: Any, local: Any, dcarry: Carry, dy: Array) -> tuple[Carry, Any]: ...
-
-    def collect(self, saved: Any, locals_: Any, deltas: Any) -> tuple[Any, Any]: ...
-
-
-@runtime_checkable
 class Layer(Protocol):
     """A walk through all of time. Combinators take layers and return layers.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -11,7 +12,8 @@ import numpy as np
 
 from jaxrnn import _checks
 from jaxrnn._axes import automatic
-from jaxrnn._types import Carry, Params, brief
+from jaxrnn._types import Carry, brief
+from jaxrnn.engine import Masks, Places
 
 training_without_key = jax.make_user_context(False)
 """Whether `training.epoch` runs without a key. JAX caches traces by it too: so a function that was
@@ -25,18 +27,20 @@ class Dropout:
     inputs     variational input dropout: one mask (*batch, I) for all of time. Of token ids, whole
                words: one mask (*batch, V) (Gal & Ghahramani 2016).
     recurrent  variational recurrent dropout: one mask (*batch, H) for all of time, on h as the
-               recurrent products see it (the same paper; the z ⊙ h of a GRU sees all of h).
-    weights    weight drop: one mask on w_h, for the whole batch (Merity et al. 2018).
+               products of the carry see it (the same paper; the z ⊙ h of a GRU sees all of h).
+    weights    weight drop: one mask on each weight of these products, for the whole batch (Merity
+               et al. 2018).
     zoneout    each unit of the carry holds its old value at each step with this probability; one
                rate for all of floats, or one for each leaf of the carry in its order, (h, c) for an
-               LSTM, and the output is the new h (Krueger et al. 2017).
+               LSTM (Krueger et al. 2017). Where y is a leaf of the new carry, it stays that leaf.
+
+    The products are found by reading the cell's `step`: any cell will do.
 
     What is kept of the first three is scaled by 1 / (1 - rate), so that without a key, nothing is
     dropped and nothing scaled; zoneout without a key takes its expectation,
     rate ⊙ old + (1 - rate) ⊙ new. Both are deterministic. Masks do not change within a row, also
-    where `resets` begin another document. Zoneout needs a cell whose y is the h of its carry. Under
-    `jax.shard_map` or `jax.vmap` over the batch, one key means the same masks on every part: fold
-    `jax.lax.axis_index` into it.
+    where `resets` begin another document. Under `jax.shard_map` or `jax.vmap` over the batch, one
+    key means the same masks on every part: fold `jax.lax.axis_index` into it.
     """
 
     inputs: float = 0.0
@@ -56,32 +60,54 @@ class Dropout:
             object.__setattr__(self, "zoneout", rate("zoneout", self.zoneout))
 
     def draw(
-        self, key: jax.Array | None, params: Params, carry: Carry, xs: jax.Array
-    ) -> tuple[Params, jax.Array, jax.Array | None, Any]:
-        """(params, xs, kept, zone) as the walk is to see them; kept and zone are None for nothing
-        to drop."""
+        self, key: jax.Array | None, carry: Carry, xs: jax.Array, read: Callable[[], Places] | None
+    ) -> tuple[jax.Array, Masks, Any]:
+        """(xs, masks, zone) as the walk is to see them; zone is None for none. `read` tells where
+        masks can be laid, and is asked only where some are."""
         _checks.key(key)
         if key is None:
             if any(np.any(getattr(self, field.name)) for field in dataclasses.fields(self)):
                 _may_do_without(self)
-            return params, xs, None, self._zone(None, carry, xs.shape[0])
+            return xs, Masks(), self._zone(None, carry, xs.shape[0])
         key_inputs, key_recurrent, key_weights, key_zone = jax.random.split(key, 4)
-        kept = None
-        if self.inputs:
-            params, xs = _drop_inputs(key_inputs, self.inputs, params, xs)
-        if self.weights:
-            w_h = _of(params, "w_h", "weights")
-            w_h = w_h * scaled_mask(key_weights, self.weights, w_h.shape, w_h.dtype)
-            params = dataclasses.replace(params, w_h=w_h)
-        if self.recurrent:
-            h = _of(carry, "h", "recurrent")
-            kept = scaled_mask(key_recurrent, self.recurrent, h.shape, h.dtype)
-        return params, xs, kept, self._zone(key_zone, carry, xs.shape[0])
+        zone = self._zone(key_zone, carry, xs.shape[0])
+        words = self.inputs and _checks.is_tokens(xs)
+        if self.inputs and not words:
+            xs = xs * scaled_mask(key_inputs, self.inputs, xs.shape[1:], xs.dtype)[None]
+        if read is None or not (words or self.recurrent or self.weights):
+            return xs, Masks(), zone
+        places, rows = read(), None
+        if words:
+            table = self._table(places.rows)
+            rows = scaled_mask(key_inputs, self.inputs, (*xs.shape[1:], *table.shape), table.dtype)
+        operands = self._masks("recurrent", key_recurrent, [*places.operands.values()])
+        weights = self._masks("weights", key_weights, [*places.weights.values()])
+        return xs, Masks(operands, weights, rows), zone
+
+    def _table(self, rows: list) -> Any:
+        if len(rows) != 1:
+            raise TypeError(
+                f"Dropout(inputs={self.inputs}) of token ids works on the rows of one table that "
+                f"they pick: there are {len(rows)}."
+            )
+        return rows[0]
+
+    def _masks(self, field: str, key: jax.Array, forms: list) -> tuple[jax.Array, ...]:
+        rate = getattr(self, field)
+        if not rate:
+            return ()
+        if not forms:
+            raise TypeError(
+                f"Dropout({field}={rate}) works on products of the carry: there are none."
+            )
+        keys = jax.random.split(key, len(forms))
+        return tuple(
+            scaled_mask(k, rate, a.shape, a.dtype) for k, a in zip(keys, forms, strict=True)
+        )
 
     def _zone(self, key: jax.Array | None, carry: Carry, steps: int) -> Any:
         if not np.any(self.zoneout):
             return None
-        _of(carry, "h", "zoneout")
         leaves, tree = jax.tree.flatten(carry)
         rates = self.zoneout
         if not isinstance(rates, tuple):
@@ -138,24 +164,3 @@ def drop(key: jax.Array | None, rate: float, xs: jax.Array) -> jax.Array:
         return xs * scaled_mask(key, rate, xs.shape, xs.dtype)
 
     return automatic(dropped, xs, lambda split: split(slice(None)))(key, xs)
-
-
-def _drop_inputs(key, rate: float, params: Params, xs: jax.Array) -> tuple[Params, jax.Array]:
-    if not _checks.is_tokens(xs):
-        mask = scaled_mask(key, rate, xs.shape[1:], xs.dtype)
-        return params, xs * mask[None]
-    w_x, ids = _of(params, "w_x", "inputs"), _checks.wide(xs)
-    kept = jax.random.bernoulli(key, 1 - rate, (*ids.shape[1:], w_x.shape[0]))
-    known = jnp.moveaxis(jnp.clip(ids, 0, w_x.shape[0] - 1), 0, -1)
-    picked = jnp.moveaxis(jnp.take_along_axis(kept, known, axis=-1), -1, 0)
-    w_x = w_x / (1 - rate)
-    return dataclasses.replace(params, w_x=w_x), jnp.where(picked, ids, w_x.shape[0])
-
-
-def _of(tree: Any, name: str, what: str) -> jax.Array:
-    """The leaf of that name, which this kind of dropout works on."""
-    if not hasattr(tree, name):
-        raise TypeError(
-            f"Dropout({what}=…) works on `{name}`, which {type(tree).__name__} does not have."
-        )
-    return getattr(tree, name)

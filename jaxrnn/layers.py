@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from functools import partial
-from inspect import signature
 from typing import Any, Literal, get_args
 
 import jax
@@ -20,6 +19,7 @@ from jaxrnn.engine import Engine, Keep
 from jaxrnn.engine._when import forwards
 
 Padding = Literal["zero", "held"]
+MatmulDtype = Literal["bfloat16", "float16"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,22 +38,17 @@ class Unroll:
     engine: Engine = "auto"
     keep: Keep = "gates"
     dropout: Dropout = NONE
+    matmul_dtype: MatmulDtype | None = None
 
     def __post_init__(self):
         _checks.cell("unroll", self.cell)
         _checks.flag("reverse", self.reverse)
         _checks.one_of("padding", self.padding, get_args(Padding))
         _checks.one_of("keep", self.keep, engine.KEEPS)
-        path = engine.choose(self.cell, self.engine).path
+        _checks.one_of("engine", self.engine, engine.ENGINES)
+        object.__setattr__(self, "matmul_dtype", _checks.narrow("matmul_dtype", self.matmul_dtype))
         if not isinstance(self.dropout, Dropout):
             raise TypeError(f"`dropout` must be a jaxrnn.Dropout, got {quote(self.dropout)}.")
-        if self.dropout.recurrent:
-            for method in ("step", "project") if path == "divided" else ("step",):
-                if "kept" not in signature(getattr(self.cell, method)).parameters:
-                    raise TypeError(
-                        f"recurrent dropout needs a cell whose `{method}` takes `kept`, the factor "
-                        f"of h as its products see it, and {quote(self.cell)}'s does not."
-                    )
 
     __repr__ = brief
 
@@ -82,13 +77,12 @@ class Unroll:
         _checks.arrays("carry", carry)
         x = _checks.wide(x) if _checks.reads_tokens(self.cell, x) else jnp.asarray(x)
         before = self._carry(params, carry, _checks.batch_shape_of(x, time_axes=0))
-        *_, zone = self.dropout.draw(None, params, before, x[None])
+        step = self.cell.step
+        if self.matmul_dtype is not None:
+            step = engine.rounded(self.cell, self.matmul_dtype, params, before, x)
+        *_, zone = self.dropout.draw(None, before, x[None], None)
         when = When(zone=jax.tree.map(lambda rates: rates[0], zone))
-
-        def instant(carry, x):
-            return *self.cell.step(params, carry, x), None
-
-        after, (y, _) = forwards(instant, before, reverse=False)(before, (x, when))
+        after, y = forwards(partial(step, params), before, reverse=False)(before, (x, when))
         return after, y
 
     def apply(
@@ -119,14 +113,18 @@ class Unroll:
         return automatic(self._drop_and_walk, xs, out)(params, carry, xs, when, key)
 
     def _drop_and_walk(self, params, carry, xs, when: When, key) -> tuple[Carry, jax.Array]:
-        params, xs, kept, zone = self.dropout.draw(key, params, carry, xs)
+        def places():
+            return engine.Places(engine.read(self.cell, params, carry, xs[0]))
+
+        xs, masks, zone = self.dropout.draw(key, carry, xs, places)
         carry, ys = engine.walk(
             self.cell,
             params,
             carry,
             xs,
             when._replace(zone=zone),
-            kept=kept,
+            masks=masks,
+            matmul_dtype=self.matmul_dtype,
             reverse=self.reverse,
             engine=self.engine,
             keep=self.keep,
@@ -308,15 +306,7 @@ def _walk(layer: Any, params: Params, carry: Carry | None, xs: Any, when: tuple,
     batch_shape = _checks.batch_shape_of(xs)
     xs = _checks.wide(xs) if _checks.is_tokens(xs) else jnp.asarray(xs)
     walk = _compiled if _is_value(layer) else type(layer)._walk
-    try:
-        return walk(layer, params, carry, xs, engine.when((xs.shape[0], *batch_shape), *when), key)
-    except TypeError as error:
-        if "custom_vjp" not in str(error):
-            raise
-        raise TypeError(
-            f"forward-mode differentiation (jvp, jacfwd) does not go through the hand-written "
-            f'adjoint of {quote(layer)}: take `unroll(cell, engine="scan")` for it.'
-        ) from error
+    return walk(layer, params, carry, xs, engine.when((xs.shape[0], *batch_shape), *when), key)
 
 
 @partial(jax.jit, static_argnums=0)
@@ -360,6 +350,7 @@ def unroll(
     engine: Engine = "auto",
     keep: Keep = "gates",
     dropout: Dropout = NONE,
+    matmul_dtype: MatmulDtype | None = None,
 ) -> Unroll:
     """A cell as a layer that walks time, the leading axis; `reverse` walks it from the end
     (ys[t] still answers xs[t]).
@@ -377,10 +368,9 @@ def unroll(
     `apply` reads xs of two axes as (T, I), without a batch: an instant of a batch, (B, I), is for
     `step`.
 
-    `engine="scan"` forces the plain `lax.scan` of `cell.step`, which forward-mode
-    differentiation (`jax.jvp`, `jax.jacfwd`) needs (under `jax.jit` it is JAX's own sentence that
-    refuses a "custom_vjp function"). ``jaxrnn.engine.choose(cell)`` tells the path that ``"auto"``
-    takes.
+    `engine="scan"` forces the plain `lax.scan` of `cell.step`; derivatives of every kind and order
+    go through every path. ``jaxrnn.engine.explain(cell)`` shows what was read and the path that
+    ``"auto"`` takes.
 
     `keep` says what the forward pass keeps for the backward one: ``"gates"``, all that it needs;
     ``"carries"``, from which the gates are computed again, those of about √T steps side by side;
@@ -388,8 +378,12 @@ def unroll(
     See :func:`jaxrnn.estimate_bytes`.
 
     `dropout` is a :class:`Dropout`, drawn from `key`. Without a key the layer is deterministic.
+
+    With `matmul_dtype` ``"bfloat16"`` (or ``"float16"``) the operands of every matrix product of
+    the cell are rounded to it and summed in float32; params, carries, outputs and gradients keep
+    their dtype. The smallest gradients vanish in float16: scale the loss.
     """
-    return Unroll(cell, reverse, padding, engine, keep, dropout)
+    return Unroll(cell, reverse, padding, engine, keep, dropout, matmul_dtype)
 
 
 def bidirectional(
@@ -400,13 +394,14 @@ def bidirectional(
     engine: Engine = "auto",
     keep: Keep = "gates",
     dropout: Dropout = NONE,
+    matmul_dtype: MatmulDtype | None = None,
 ) -> Bidirectional:
     """One cell for both directions (each with params of its own), or one for each
     (Schuster & Paliwal 1997). The options are those of :func:`unroll`."""
     backward = forward if backward is None else backward
     for cell in (forward, backward):
         _checks.cell("bidirectional", cell)
-    how = padding, engine, keep, dropout
+    how = padding, engine, keep, dropout, matmul_dtype
     return Bidirectional(Unroll(forward, False, *how), Unroll(backward, True, *how))
 
 

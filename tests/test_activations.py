@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import jaxrnn
-from jaxrnn.cells import _activations
+from jaxrnn.engine import _activations
 
 pytestmark = pytest.mark.float32
 
@@ -27,7 +27,7 @@ def sigmoid(x):
 
 def pair(x):
     """The first half through `each` as a tanh gate, the second as a σ gate."""
-    return _activations.each(("tanh", "sigmoid"), jnp.concatenate([x, x]))
+    return _activations.each(("tanh", "logistic"), jnp.concatenate([x, x]))
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,9 @@ import pytest
 from _table import Leaky, LeakyCarry
 
 import jaxrnn
-from jaxrnn import Dropout, bidirectional, gru, lstm, stack, training, unroll, vanilla
+from jaxrnn import Dropout, bidirectional, engine, gru, lstm, stack, training, unroll, vanilla
 from jaxrnn.dropout import drop
+from jaxrnn.engine import Places
 from jaxrnn.testing import LAWS, draw, same
 from jaxrnn.testing._case import jit, numpy, pull
 
@@ -25,14 +26,24 @@ KINDS = {
     "zoneout": Dropout(zoneout=0.25),
     "all": ALL,
 }
-CELLS = {"lstm": lstm(4), "gru": gru(4), "gru-before": gru(4, "before"), "tanh": vanilla(4)}
+CELLS = {
+    "lstm": lstm(4),
+    "gru": gru(4),
+    "gru-before": gru(4, "before"),
+    "tanh": vanilla(4),
+    "own": Leaky(4),
+}
 
 
 def every_cell_and_kind():
-    """Inputs and weights are dropped before the walk, so one cell stands for all."""
+    """Inputs are dropped before the walk, so one cell stands for all."""
     for cell, kind in itertools.product(CELLS, KINDS):
-        if cell == "lstm" or kind not in ("inputs", "weights"):
+        if cell == "lstm" or kind != "inputs":
             yield pytest.param(cell, kind, id=f"{cell}-{kind}")
+
+
+def places(cell, params, carry, xs):
+    return lambda: Places(engine.read(cell, params, carry, xs[0]))
 
 
 def answer(layer, case, key, **gaps):
@@ -43,14 +54,22 @@ def answer(layer, case, key, **gaps):
 @pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reversed"])
 @pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
 def test_it_is_the_loop(cell, reverse, getkey):
-    """for t: step(W ⊙ mask, carry, x ⊙ mask, kept); then each unit keeps what it had, or not."""
+    """for t: step(W ⊙ masks, carry, x ⊙ mask); then each unit keeps what it had, or not. To drop
+    what a product sees, h ⊙ mask, is to drop rows of its weight, for each row of the batch."""
     layer, key = unroll(cell, reverse, dropout=ALL), getkey()
     case = draw(layer, 3, 0)
-    params, xs, kept, zone = ALL.draw(key, case.params, case.carry, jnp.asarray(case.xs))
+    of = case.carry, jnp.asarray(case.xs)
+    xs, masks, zone = ALL.draw(key, *of, places(cell, case.params, *of))
+    (seen,), w_h = masks.operands, case.params.w_h * jnp.concatenate(masks.weights, axis=1)
+
+    @jax.jit
+    @jax.vmap
+    def step(seen, carry, x):
+        return cell.step(dataclasses.replace(case.params, w_h=seen[:, None] * w_h), carry, x)[0]
+
     carry, ys = case.carry, {}
     for t in range(case.steps)[:: -1 if reverse else 1]:
-        new, _ = cell.step(params, carry, xs[t], kept)
-        held = [z[t].astype(bool) for z in zone]
+        new, held = step(seen, carry, xs[t]), [z[t].astype(bool) for z in zone]
         carry = type(new)(*(jnp.where(*each) for each in zip(held, carry, new, strict=True)))
         ys[t] = carry.h
     got = layer.apply(case.params, case.carry, case.xs, key=key)
@@ -77,14 +96,14 @@ def test_the_masks_are_what_they_say(getkey):
     params, xs = cell.init(getkey(), 30), jnp.ones((T, B, 30))
     carry = cell.initial_carry(params, (B,))
     dropout = Dropout(inputs=0.3, recurrent=0.4, weights=0.2, zoneout=(0.1, 0.5))
-    dropped, masked, kept, zone = dropout.draw(getkey(), params, carry, xs)
+    masked, masks, zone = dropout.draw(getkey(), carry, xs, places(cell, params, carry, xs))
     np.testing.assert_array_equal(masked, jnp.broadcast_to(masked[:1], masked.shape))
-    ratio = dropped.w_h / params.w_h
-    for what, mask, rate in [("inputs", masked[0], 0.3), ("h", kept, 0.4), ("w_h", ratio, 0.2)]:
+    (seen,), (w_h,) = masks.operands, masks.weights  # of w_x, none
+    assert (seen.shape, w_h.shape) == ((B, 64), params.w_h.shape)
+    for what, mask, rate in [("inputs", masked[0], 0.3), ("h", seen, 0.4), ("w_h", w_h, 0.2)]:
         zero = np.asarray(mask) == 0
         assert abs(zero.mean() - rate) < 0.05, what
         np.testing.assert_allclose(np.asarray(mask)[~zero], 1 / (1 - rate), rtol=1e-6)
-    np.testing.assert_array_equal(dropped.w_x, params.w_x)
     for z, rate in zip(zone, (0.1, 0.5), strict=True):
         assert z.shape == (T, B, 64) and abs(z.mean() - rate) < 0.01
         assert (z[0] != z[1]).any() and (z[:, 0] != z[:, 1]).any()
@@ -94,13 +113,12 @@ def masks_of(cell, key, B=12, T=8, I=20):
     """What `draw` draws, every kind by a half: True where something is kept or held."""
     params, dropout = cell.init(jax.random.key(0), I), Dropout(*(0.5,) * 4)
     carry = cell.initial_carry(params, (B,))
-    dropped, xs, kept, zone = dropout.draw(key, params, carry, jnp.ones((T, B, I)))
-    gates = dropped.w_h.reshape(len(dropped.w_h), -1, cell.hidden_size)
-    words = jnp.broadcast_to(
-        jnp.arange(I, dtype=jnp.int32)[:, None], (I, B)
-    )  # each row reads every word
-    read = dropout.draw(key, params, carry, words)[1] == words
-    masks = {"inputs": xs[0], "recurrent": kept, "weights": gates, "words": read}
+    xs, words = jnp.ones((T, B, I)), jnp.zeros((T, B), int)
+    rows = dropout.draw(key, carry, words, places(cell, params, carry, words))[1].rows
+    xs, drawn, zone = dropout.draw(key, carry, xs, places(cell, params, carry, xs))
+    (seen,), w_h = drawn.operands, jnp.concatenate(drawn.weights, axis=1)
+    gates = w_h.reshape(len(w_h), -1, cell.hidden_size)
+    masks = {"inputs": xs[0], "recurrent": seen, "weights": gates, "words": rows}
     return {k: np.asarray(m) != 0 for k, m in (masks | zone._asdict()).items()}
 
 
@@ -189,6 +207,57 @@ def test_between_layers_and_both_ways(getkey):
     np.testing.assert_allclose(ys[..., :4], ys[::-1, ..., 4:], rtol=1e-12)
 
 
+class Loud(Leaky):
+    """It prints, so that its step is not to be read."""
+
+    def step(self, params, carry, x):
+        jax.debug.callback(lambda: None)
+        return super().step(params, carry, x)
+
+
+@dataclasses.dataclass(frozen=True)
+class Words(Leaky):
+    """It looks its token ids up as anyone would, in one of several ways."""
+
+    how: str = "index"
+    takes_tokens = True
+
+    def step(self, params, carry, x):
+        w, V = params.w_x, len(params.w_x)
+        if self.how == "one-hot":
+            rows = jax.nn.one_hot(x, V, dtype=w.dtype) @ w
+        elif self.how == "two tables":
+            rows = w[x] + w[:2][x]
+        else:
+            rows = w[x] if self.how == "index" else jnp.take(w, x, axis=0)
+        h = jnp.tanh(rows + carry.h @ params.w_h)
+        return LeakyCarry(h, carry.energy), h
+
+
+@pytest.mark.parametrize("engine", ["auto", "scan"])
+@pytest.mark.parametrize("how", ["index", "take"])
+def test_words_of_any_cell_are_dropped(how, engine, getkey):
+    """Whatever its table gives for ids out of range: what is dropped is a row of zeros."""
+    layer, V = unroll(Words(4, how), engine=engine, dropout=Dropout(inputs=0.5)), 5
+    params, words = layer.init(getkey(), V), jax.random.randint(getkey(), (9, 40), 0, V)
+    params = dataclasses.replace(params, w_h=jnp.zeros_like(params.w_h))
+    _, ys = layer.apply(params, layer.initial_carry(params, (40,)), words, key=getkey())
+    dropped = np.asarray((ys == 0).all(-1))
+    assert abs(dropped.mean() - 0.5) < 0.1
+    for row, (ids, none) in enumerate(zip(words.T, dropped.T, strict=True)):
+        assert not {*ids[none].tolist()} & {*ids[~none].tolist()}, row
+    want = jnp.where(dropped[..., None], 0, jnp.tanh(2 * params.w_x[words]))
+    np.testing.assert_allclose(ys, want, rtol=1e-12)
+
+
+def test_inputs_and_zones_ask_for_no_reading(getkey):
+    layer = unroll(Loud(4), dropout=Dropout(inputs=0.3, zoneout=0.25))
+    same_cell = unroll(Leaky(4), dropout=layer.dropout)
+    case, key = draw(same_cell, 3, 0), getkey()
+    got, want = (it.apply(case.params, None, case.xs, key=key) for it in (layer, same_cell))
+    same(numpy(got), numpy(want))
+
+
 @dataclasses.dataclass(frozen=True)
 class Passing:
     """y = x."""
@@ -230,9 +299,7 @@ def test_an_epoch_draws_for_each_minibatch(getkey):
     assert np.diff(np.sort(one)).min() > 1e-4  # more than an update of this rate makes
     np.testing.assert_array_equal(one, again)
     assert (abs(one - another) > 1e-4).all()
-    with pytest.raises(
-        ValueError, match=r"is trained without a key: give .training.epoch. a .key."
-    ):
+    with pytest.raises(ValueError, match="is trained without a key"):
         losses(None)
     one = model.loss(params, carry, ids[0], ids[0], key=key)[0]
     assert one != model.loss(params, carry, ids[0], ids[0])[0]
@@ -253,20 +320,23 @@ def test_what_is_refused():
         unroll(lstm(4), dropout=0.5)  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match=r"`dropout` must be a rate in \[0, 1\), got 2"):
         stack([unroll(lstm(4))], dropout=2)
-    with pytest.raises(
-        TypeError, match=r"recurrent dropout needs a cell whose `step` takes `kept`"
-    ):
-        unroll(Leaky(4), dropout=Dropout(recurrent=0.5))
     layer = unroll(lstm(4), dropout=Dropout(zoneout=(0.1, 0.1, 0.1)))
     params = layer.init(jax.random.key(0), 3)
     with pytest.raises(ValueError, match=r"`zoneout` has 3 rates, but the carry .* has 2 leaves"):
         layer.apply(params, None, jnp.ones((2, 3)))
-    layer = unroll(Passing(), dropout=Dropout(weights=0.5))
-    with pytest.raises(TypeError, match=r"Dropout\(weights=…\) works on `w_h`, which NoneType"):
-        layer.apply(None, None, jnp.ones((2, 4)), key=jax.random.key(0))
-    layer = unroll(Passing(), dropout=Dropout(zoneout=0.1))
-    with pytest.raises(TypeError, match=r"zoneout needs a cell whose y is the `h` of its carry"):
-        layer.apply(None, None, jnp.ones((2, 4)))
+    for field in ("recurrent", "weights"):
+        layer = unroll(Passing(), dropout=Dropout(**{field: 0.5}))
+        with pytest.raises(TypeError, match=rf"Dropout\({field}=0.5\) works on products of the c"):
+            layer.apply(None, None, jnp.ones((2, 4)), key=jax.random.key(0))
+        layer = unroll(Loud(4), dropout=Dropout(**{field: 0.5}))
+        params = layer.init(jax.random.key(0), 3)
+        with pytest.raises(TypeError, match=r"that of Loud\(hidden_size=4\) cannot: it has side"):
+            layer.apply(params, None, jnp.ones((2, 3)), key=jax.random.key(0))
+    for cell, count in ((Words(4, "one-hot"), 0), (Words(4, "two tables"), 2)):
+        layer = unroll(cell, dropout=Dropout(inputs=0.5))
+        params = layer.init(jax.random.key(0), 5)
+        with pytest.raises(TypeError, match=rf"one table that they pick: there are {count}"):
+            layer.apply(params, None, jnp.zeros((3, 2), int), key=jax.random.key(0))
     for bad in (0, np.zeros(3)):
         with pytest.raises(TypeError, match=r"`key` must be a key of jax\.random"):
             unroll(lstm(4), dropout=ALL).apply(params, None, jnp.ones((2, 3)), key=bad)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from _table import Leaky
+from _table import CELLS, Leaky
 
 import jaxrnn
 from jaxrnn import engine
@@ -14,7 +14,7 @@ from jaxrnn.testing import check_layer
 
 
 class Doubled:
-    """A mixin with a step of its own, which the division below it does not know."""
+    """A mixin with a step of its own."""
 
     def step(self, params, carry, x):
         carry, y = super().step(params, carry, x)  # pyright: ignore[reportAttributeAccessIssue]
@@ -58,8 +58,7 @@ class Mean:
 
 @dataclasses.dataclass(frozen=True)
 class Decay:
-    """h' = a ⊙ h + x W, divided: with a trained, what is saved has leaves without batch axes; with
-    a fixed, there are no locals."""
+    """h' = a ⊙ h + x W, without a product of the carry; with a trained or not."""
 
     output_size: int
     trained: bool
@@ -74,37 +73,24 @@ class Decay:
 
     def step(self, params, carry, x):
         w, a = params if self.trained else (params, None)
-        h = self.decayed(a, carry.h) + x @ w
+        decayed = 0.7 * carry.h if a is None else jnp.broadcast_to(a, carry.h.shape) * carry.h
+        h = decayed + x @ w
         return jaxrnn.VanillaCarry(h), h
 
-    def decayed(self, a, h):
-        return jnp.broadcast_to(a, h.shape) * h if self.trained else 0.7 * h
 
-    def project(self, params, xs):
-        w, a = params if self.trained else (params, None)
-        return a, xs @ w
+class Loud(Leaky):
+    """Its step has side effects: a call of Python, in order."""
 
-    def advance(self, a, carry, drive):
-        h = self.decayed(a, carry.h) + drive
-        return jaxrnn.VanillaCarry(h), h, (a, carry.h) if self.trained else None
-
-    def linearize(self, a, saved):
-        return None, saved and saved[0]
-
-    def retreat(self, w, local, dcarry, dy):
-        dh = dcarry.h + dy
-        return jaxrnn.VanillaCarry(self.decayed(local, dh)), dh
-
-    def collect(self, saved, locals_, deltas):
-        dims = tuple(range(deltas.ndim - 1))
-        return (saved[1] * deltas).sum(dims) if self.trained else None, deltas
+    def step(self, params, carry, x):
+        jax.debug.callback(lambda: None, ordered=True)
+        return super().step(params, carry, x)
 
 
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("trained", [False, True])
-def test_a_divided_cell_of_ones_own(trained, reverse):
+def test_a_cell_without_products_of_its_carry(trained, reverse):
     layer = jaxrnn.unroll(Decay(4, trained), reverse)
-    assert engine.choose(layer.cell).path == "divided"
+    assert engine.choose(layer.cell, "derived").path == "derived"
     check_layer(layer, laws=["fast_is_plain", "what_is_kept_changes_nothing"])
 
 
@@ -112,17 +98,27 @@ def test_a_cell_without_params():
     check_layer(jaxrnn.unroll(Mean()))
 
 
-def test_the_choice_and_its_reason():
-    assert engine.choose(jaxrnn.lstm(4)).path == "divided"
-    assert engine.choose(jaxrnn.lstm(4), "scan") == (
-        "scan",
-        'engine="scan" asks for the plain scan of `step`.',
-    )
-    path, why = engine.choose(Leaky(4))
-    assert path == "scan" and "does not say how its work divides" in why
-    path, why = engine.choose(DoubledLSTM(4))
-    assert path == "scan" and "`step` is not that of its division" in why
-    assert engine.choose(Delegate(jaxrnn.lstm(4))).path == "scan"
+@pytest.mark.parametrize(
+    "cell",
+    [*(make(4) for make in CELLS.values()), DoubledLSTM(4), Delegate(jaxrnn.gru(4)), Mean()],
+    ids=lambda cell: type(cell).__name__,
+)
+def test_every_cell_that_can_be_read_has_a_derived_walk(cell):
+    assert engine.choose(cell).path == "derived"
+    assert engine.choose(cell, "scan").path == "scan"
+
+
+def test_what_cannot_be_read_goes_the_plain_scan_and_says_why(getkey):
+    """And gives what its like gives that can be read."""
+    loud, quiet = jaxrnn.unroll(Loud(4)), jaxrnn.unroll(Leaky(4))
+    path, refused = engine.choose(loud.cell)
+    assert path == "scan" and "`step` cannot be read: it has side effects" in refused["derived"]
+    with pytest.raises(ValueError, match='engine="derived" does not fit: `step` cannot be read'):
+        engine.choose(loud.cell, "derived")
+    params, xs = quiet.init(getkey(), 3), jax.random.normal(getkey(), (5, 2, 3))
+    jaxrnn.testing.same(loud.apply(params, None, xs), quiet.apply(params, None, xs))
+    with pytest.raises(ValueError, match='engine="derived" does not fit: `step` cannot be read'):
+        jaxrnn.unroll(Loud(4), engine="derived").apply(params, None, xs)
 
 
 def test_a_step_of_its_own_is_walked(getkey):
@@ -139,13 +135,23 @@ def test_token_ids_need_a_cell_that_takes_them(getkey):
 
 
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
-def test_a_frequent_id_does_not_saturate(dtype):
-    """4,096 times one id: 16 bits cannot count that far by ones."""
-    from jaxrnn.cells import _affine
+@pytest.mark.parametrize(
+    ("engine", "shape"), [("auto", (128, 32)), ("auto", (2, 2048)), ("scan", (128, 32))]
+)
+def test_a_frequent_id_does_not_saturate(engine, shape, dtype):
+    """4,096 times one id: 16 bits cannot count that far by ones. (Those of one instant, the plain
+    scan adds up in them.)"""
+    layer = jaxrnn.unroll(jaxrnn.vanilla(2, "relu"), engine=engine)
+    params = jax.tree.map(jnp.zeros_like, layer.init(jax.random.key(0), 3, dtype))
+    params, ids = dataclasses.replace(params, b=params.b + 1), jnp.zeros(shape, jnp.int32)
 
-    w, ids = jnp.zeros((3, 2), dtype), jnp.zeros((128, 32), jnp.int32)
-    gradient = jax.grad(lambda w: _affine.drives(w, ids).astype(jnp.float32).sum())(w)
-    np.testing.assert_array_equal(gradient.astype(jnp.float32), [[4096, 4096], [0, 0], [0, 0]])
+    def loss(params):
+        return layer.apply(params, None, ids)[1].astype(jnp.float32).sum()
+
+    gradient = jax.grad(loss)(params)
+    want = [[4096, 4096], [0, 0], [0, 0]]
+    np.testing.assert_array_equal(gradient.w_x.astype(jnp.float32), want)
+    np.testing.assert_array_equal(gradient.b.astype(jnp.float32), want[0])
 
 
 @pytest.mark.parametrize("cell", [jaxrnn.lstm(4), jaxrnn.gru(4), jaxrnn.vanilla(4)], ids=str)
@@ -211,8 +217,8 @@ def test_without_lengths_there_is_no_choice_in_the_program(cell, getkey):
         return str(jax.make_jaxpr(jax.grad(loss, (0, 1)))(params, xs))
 
     plain, masked = program(bare), program(bare, lengths=jnp.array([2, 3]))
-    chosen = 2 if isinstance(cell, jaxrnn.GRU) else 0  # where b_h joins b, and its adjoint
-    assert plain.count("select_n") == chosen < masked.count("select_n")
+    chosen = 1 if isinstance(cell, jaxrnn.LSTM) else 0  # of a gate's slope, by its place
+    assert plain.count("select_n") <= chosen < masked.count("select_n")
     assert program(dropping) == plain
     assert "random_bits" in program(dropping, key=getkey())
 

@@ -102,7 +102,7 @@ CASES = {
     "reset": (lambda: gru(H, reset="both"), "`reset` must be one of 'after', 'before', got 'both'"),
     "activation": (lambda: vanilla(H, activation="gelu"), "`activation` 'tanh', 'relu' 'gelu'"),
     "initializer": (lambda: lstm(H, initializer="he"), "`initializer` 'pytorch_uniform' 'he'"),
-    "engine": (lambda: unroll(LSTM, engine="fast"), "`engine` 'auto', 'scan' 'fast'"),
+    "engine": (lambda: unroll(LSTM, engine="fast"), "`engine` 'auto', 'derived' 'fast'"),
     "padding": (lambda: unroll(LSTM, padding="same"), "`padding` 'zero', 'held' 'same'"),
     "pair's engine": (lambda: bidirectional(LSTM, engine="fast"), "`engine` 'auto' 'fast'"),
     "no cell": (lambda: unroll(wrong(3)), "unroll needs a cell got 3"),
@@ -131,10 +131,10 @@ CASES = {
     "foreign key": (lambda: run(DEEP, DEEP_PARAMS, key=TENSOR), "`key` got torch.float32[7, 6, 3]"),
     "params of ints": (lambda: LSTM.init(KEY, I, jnp.int32), "floating dtype, got int32"),
     # Inputs.
-    "feature size": (lambda: run(xs=XS[..., :2]), "(7, 6, 2) w_x (3, 16)"),
+    "feature size": (lambda: run(xs=XS[..., :2]), "x (6, 2) w_x (3, 16)"),
     "feature size, deep": (
         lambda: run(DEEP, DEEP.init(KEY, I, jnp.float32), xs=XS[..., :2]),
-        "(7, 6, 2) w_x (3, 12)",
+        "x (6, 2) w_x (3, 12)",
     ),
     "dtype": (lambda: run(xs=XS.astype(jnp.bfloat16)), "bfloat16 float32"),
     "bool inputs": (lambda: run(xs=XS > 0), "floats integers bool"),
@@ -323,7 +323,7 @@ TAKERS = {
     "size": lstm,
     "choice": lambda it: gru(H, reset=it),
     "initializer": lambda it: vanilla(H, initializer=it),
-    "dtype": lambda it: lstm(H, matmul_dtype=it),
+    "dtype": lambda it: unroll(LSTM, matmul_dtype=it),
     "flag": lambda it: lstm(H, recurrent_bias=it),
     "cell": unroll,
     "dropout": lambda it: unroll(LSTM, dropout=it),
@@ -379,12 +379,12 @@ def test_a_number_is_a_batch_shape_of_one_axis():
 
 
 OPTIONS = {
-    (gru, H): ("reset", "initializer", "matmul_dtype"),
-    (vanilla, H): ("activation", "initializer", "matmul_dtype"),
-    (lstm, H): ("initializer", "matmul_dtype"),
-    (unroll, LSTM): ("padding", "engine", "keep"),
-    (jaxrnn.Unroll, LSTM): ("padding", "engine", "keep"),
-    (bidirectional, LSTM): ("padding", "engine", "keep"),
+    (gru, H): ("reset", "initializer"),
+    (vanilla, H): ("activation", "initializer"),
+    (lstm, H): ("initializer",),
+    (unroll, LSTM): ("padding", "engine", "keep", "matmul_dtype"),
+    (jaxrnn.Unroll, LSTM): ("padding", "engine", "keep", "matmul_dtype"),
+    (bidirectional, LSTM): ("padding", "engine", "keep", "matmul_dtype"),
     (sequences.pad, ((1, 2),)): ("side",),
 }
 
@@ -452,6 +452,6 @@ def test_a_target_out_of_range_is_a_loss_of_nan(target):
 def test_the_same_sentence_under_jit(layer):
     params = layer.init(KEY, I, jnp.float32)
     with pytest.raises(
-        ValueError, match=r"xs \(7, 6, 2\) has 2 features.*input_size 3: w_x has shape \(3, "
+        ValueError, match=r"x \(6, 2\) has 2 features.*input_size 3: w_x has shape \(3, "
     ):
         jax.jit(layer.apply)(params, None, XS[..., :2])

@@ -15,6 +15,7 @@ from jaxrnn import (
     VanillaCarry,
     bidirectional,
     cross_entropy,
+    engine,
     estimate_bytes,
     gru,
     language_model,
@@ -27,7 +28,7 @@ from jaxrnn._language_model import HEAD_SCHEMES
 from jaxrnn.dropout import drop
 from jaxrnn.testing import draw, same
 from jaxrnn.testing._case import jit, numpy, pull
-from jaxrnn.testing._truth import by_reference
+from jaxrnn.testing._truth import by_reference, plainly
 
 I, H = 48, 64
 CELLS = {"lstm": (lstm, 4), "gru": (gru, 3), "tanh": (vanilla, 1)}
@@ -118,10 +119,11 @@ def test_every_mask_is_its_own(getkey):
     """Inputs, h, weights and a step's zone, all (H, H) and of one rate: no two alike."""
     cell, dropout = vanilla(H), Dropout(*(0.5,) * 4)
     params, xs = cell.init(getkey(), H), jnp.ones((1, H, H))
-    dropped, masked, kept, zone = dropout.draw(
-        getkey(), params, cell.initial_carry(params, (H,)), xs
-    )
-    masks = [np.asarray(mask != 0) for mask in (masked[0], kept, dropped.w_h, zone.h[0])]
+    carry = cell.initial_carry(params, (H,))
+    read = engine.read(cell, params, carry, xs[0])
+    masked, masks, zone = dropout.draw(getkey(), carry, xs, lambda: engine.Places(read))
+    drawn = masked[0], *masks.operands, *masks.weights, zone.h[0]
+    masks = [np.asarray(mask != 0) for mask in drawn]
     alike = np.array([[np.mean(a == b) for a in masks] for b in masks])
     assert (np.abs(alike - np.eye(4) - (1 - np.eye(4)) / 2) < 0.1).all(), alike
 
@@ -130,7 +132,7 @@ def test_h_and_c_are_held_apart(getkey):
     cell = lstm(H)
     params = cell.init(getkey(), I)
     carry, xs = cell.initial_carry(params, (I,)), jnp.ones((2, I, I))
-    zone = Dropout(zoneout=0.5).draw(getkey(), params, carry, xs)[3]
+    zone = Dropout(zoneout=0.5).draw(getkey(), carry, xs, lambda: None)[2]
     assert abs(np.mean(zone.h == zone.c) - 0.5) < 0.1
 
 
@@ -166,6 +168,7 @@ def test_what_is_dropped_between_layers_is_drawn_apart_from_what_they_drop(getke
 def test_a_document_can_begin_in_a_row_that_is_all_padding(shape, engine):
     """The final carry is then the initial one: nobody sees the carry passed in."""
     case = draw(LAYERS[f"lstm-{shape}"], 3, 0)
+    case = plainly(case) if engine == "scan" else case
     valid, fresh = case.valid.copy(), case.fresh.copy()
     valid[:, :2], fresh[:, 0], fresh[2, 0], fresh[:, 1] = False, False, True, False
     got = case.answer(mask=valid, resets=fresh)
@@ -243,7 +246,7 @@ def equations(jaxpr):
 @pytest.mark.parametrize("cell", [lstm, gru, partial(gru, reset="before"), vanilla])
 def test_every_product_is_of_16_bits(cell, keep):
     """Of the walk and of its adjoint, and no other product than those."""
-    layer = unroll(cell(4, matmul_dtype="bfloat16"), keep=keep)
+    layer = unroll(cell(4), matmul_dtype="bfloat16", keep=keep)
     case = draw(layer, 3, 0)
     program = jax.make_jaxpr(lambda *question: pull(layer.apply, *question, {}))(
         *case.question()[:-1]

@@ -22,7 +22,7 @@ ROOMS = {
     "_containers": set(),
     "_memory": {"_types", "_checks", "engine"},
     "cells": {"_types", "_checks", "_containers"},
-    "dropout": {"_types", "_checks", "_axes"},
+    "dropout": {"_types", "_checks", "_axes", "engine"},
     "engine": {"_types", "_checks", "_axes"},
     "layers": {"_types", "_checks", "_axes", "dropout", "engine"},
     "_losses": {"_types", "_checks", "_axes"},

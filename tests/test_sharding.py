@@ -110,18 +110,17 @@ SPLIT = {
     "relu": jaxrnn.bidirectional(jaxrnn.vanilla(4, "relu")),
     "carries": jaxrnn.unroll(jaxrnn.lstm(4), keep="carries"),
     "chunks": jaxrnn.unroll(jaxrnn.gru(4), keep="chunks"),
-    "bfloat16": jaxrnn.unroll(jaxrnn.lstm(4, matmul_dtype="bfloat16")),
+    "bfloat16": jaxrnn.unroll(jaxrnn.lstm(4), matmul_dtype="bfloat16"),
 }
 
 
-ASKED = [(name, False) for name in SPLIT]
-ASKED += [(name, True) for name in SPLIT if not name.startswith("own")]  # which reads no tokens
-
-
-@pytest.mark.parametrize("name, tokens", ASKED)
+@pytest.mark.parametrize("tokens", [False, True], ids=["features", "tokens"])
+@pytest.mark.parametrize("name", SPLIT)
 def test_a_gradient_gathers_nothing(name, tokens):
     """Each device works on its rows; sums of gradients are all that goes between them."""
     layer, mesh = SPLIT[name], jax.make_mesh((DEVICES,), ("batch",), axis_types=(AxisType.Auto,))
+    if tokens and name.startswith("own"):
+        pytest.skip("a cell that reads no tokens")
     params = jax.eval_shape(lambda: layer.init(jax.random.key(0), 5))
     xs = jax.ShapeDtypeStruct((6, B) if tokens else (6, B, 5), jnp.int32 if tokens else jnp.float64)
 

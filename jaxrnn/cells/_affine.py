@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,99 +13,19 @@ from jaxrnn._checks import quote
 from jaxrnn._types import Follows
 from jaxrnn.cells import _initializers
 
-Narrow = Literal["bfloat16", "float16"]  # what the operands of a product may be rounded to
-
 
 def plus(x: jax.Array, b: jax.Array | None) -> jax.Array:
     """x + b along the features; a bias that is None adds nothing."""
     return x if b is None else x + jnp.broadcast_to(b, x.shape)
 
 
-def inputs(w_x: jax.Array, x: jax.Array, dtype: str | None = None) -> jax.Array:
+def inputs(w_x: jax.Array, x: jax.Array) -> jax.Array:
     """x @ w_x for features (..., I). For token ids (...), the rows of w_x that one-hot vectors
     would pick: an id outside 0…I-1 picks a row of zeros (negative ids do not wrap)."""
     if not _checks.is_tokens(x):
-        return dot(x, w_x, dtype)
-    w_x, ids = jnp.asarray(w_x), _checks.wide(x)
-    picked = w_x.at[ids].get(mode="fill", fill_value=0, wrap_negative_indices=False)
-    return rounded(picked, dtype)
-
-
-def seen(h: jax.Array, kept: jax.Array | None) -> jax.Array:
-    """h as a recurrent product sees it under recurrent dropout: h ⊙ kept."""
-    return h if kept is None else h * jnp.broadcast_to(kept, h.shape)
-
-
-def dot(a: jax.Array, b: jax.Array, dtype: str | None = None) -> jax.Array:
-    """a @ b; with `dtype`, of operands rounded to it, summed in float32."""
-    return contract(a, b, ((a.ndim - 1,), (0,)), dtype)
-
-
-def contract(a: jax.Array, b: jax.Array, axes: Any, dtype: str | None = None) -> jax.Array:
-    """The sum of a times b over these axes of each, with `dtype` as in `dot`."""
-    if dtype is None:
-        return jax.lax.dot_general(a, b, (axes, ((), ())))
-    a, b, wide = a.astype(dtype), b.astype(dtype), a.dtype
-    narrow = jax.lax.dot_general(a, b, (axes, ((), ())), preferred_element_type=jnp.float32)
-    return narrow.astype(wide)
-
-
-def drives(w_x: jax.Array, xs: jax.Array, dtype: str | None = None) -> jax.Array:
-    """`inputs` for all of time at once, with adjoints in the order that XLA computes fast."""
-    w_x = jnp.asarray(w_x)
-    if _checks.is_tokens(xs):
-        return rows(w_x, _checks.wide(xs), dtype)
-    return product(jnp.asarray(xs), w_x, dtype)
-
-
-def rounded(x: jax.Array, dtype: str | None) -> jax.Array:
-    return x if dtype is None else x.astype(dtype).astype(x.dtype)
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
-def rows(w: jax.Array, ids: jax.Array, dtype: str | None = None) -> jax.Array:
-    """w[ids] for ids (...): zero where an id is not a row of w (V, N)."""
-    known = (ids >= 0) & (ids < w.shape[0])
-    picked = w.at[ids].get(mode="clip", wrap_negative_indices=False)
-    return rounded(jnp.where(known[..., None], picked, 0), dtype)
-
-
-def _rows_backwards(dtype, residuals, dy):
-    w, ids = residuals
-    wide = _checks.at_least_float32(w.dtype)  # or a frequent id's sum saturates
-    rows = jnp.zeros(w.shape, wide).at[ids]
-    dw = rows.add(dy.astype(wide), mode="drop", wrap_negative_indices=False)
-    return dw.astype(w.dtype), None
-
-
-rows.defvjp(lambda w, ids, dtype: (rows(w, ids, dtype), (w, ids)), _rows_backwards)
-
-
-@partial(jax.custom_vjp, nondiff_argnums=(2,))
-def product(x: jax.Array, w: jax.Array, dtype: str | None = None) -> jax.Array:
-    """`dot` for x (..., M), w (M, N). JAX's own rule for the gradient of w contracts in an order
-    for which XLA first transposes the cotangent, the largest array here; `outer` does not."""
-    return dot(x, w, dtype)
-
-
-def _product_backwards(dtype, residuals, dy):
-    x, w = residuals
-    return dot(dy, w.T, dtype), outer(x, dy, dtype)
-
-
-product.defvjp(lambda x, w, dtype: (dot(x, w, dtype), (x, w)), _product_backwards)
-
-
-def outer(a: jax.Array, b: jax.Array, dtype: str | None = None) -> jax.Array:
-    """Σ aᵀ b over all leading axes, time and batch alike: (..., M), (..., N) -> (M, N). They are
-    not merged first: a batch that is split over devices would be gathered for that."""
-    leading = tuple(range(a.ndim - 1))
-    return contract(a, b, (leading, leading), dtype)
-
-
-def total(x: jax.Array) -> jax.Array:
-    """Σ x over all axes but the features."""
-    return x.sum(tuple(range(x.ndim - 1)))
+        return x @ w_x
+    ids = _checks.wide(x)
+    return jnp.asarray(w_x).at[ids].get(mode="fill", fill_value=0, wrap_negative_indices=False)
 
 
 def check(cell: Any, params_type: type, gates: int, params: Any, xs: Any) -> None:
@@ -133,7 +52,7 @@ def _check_features(cell: Any, params: Any, dtype: jnp.dtype, xs: Any) -> None:
     shape, w_x = np.shape(xs), np.shape(params.w_x)
     if shape[-1:] != w_x[:1]:
         raise ValueError(
-            f"xs {shape} has {shape[-1]} features, but {quote(cell)}'s params were made for "
+            f"x {shape} has {shape[-1]} features, but {quote(cell)}'s params were made for "
             f"input_size {w_x[0]}: w_x has shape {w_x}."
         )
     if _checks.dtype_of("xs", xs) != dtype:
@@ -163,15 +82,6 @@ def check_fields(cell: Any) -> None:
     if not isinstance(cell.recurrent_bias, Follows):
         _checks.flag("recurrent_bias", cell.recurrent_bias)
     _initializers.scheme(cell.initializer)
-    if cell.matmul_dtype is not None:
-        try:
-            name = jnp.dtype(cell.matmul_dtype).name
-        except TypeError:
-            raise TypeError(
-                f"`matmul_dtype` must name a dtype, got {quote(cell.matmul_dtype)}."
-            ) from None
-        _checks.one_of("matmul_dtype", name, get_args(Narrow))
-        object.__setattr__(cell, "matmul_dtype", name)
 
 
 def _check_type(cell: Any, params_type: type, params: Any) -> None:

@@ -11,10 +11,8 @@ import jax.numpy as jnp
 from jaxrnn import _containers
 from jaxrnn._types import brief
 from jaxrnn.cells import _affine, _initializers
-from jaxrnn.cells._activations import apart, each, tanh
 
 GATES = 4  # in the order i f g o
-ACTIVATIONS = ("sigmoid", "sigmoid", "tanh", "sigmoid")
 
 
 @_containers.params
@@ -36,17 +34,6 @@ class LSTMCarry(NamedTuple):
     c: jax.Array
 
 
-class Saved(NamedTuple):
-    """What one instant leaves for its adjoint: its slopes, of c' by the gates i, f, g and of h' by
-    the gate o, before activation (4H); of h' by c' (H); of c' by c, which is the gate f itself (H);
-    h before it, as W_h saw it."""
-
-    slopes: jax.Array
-    h_by_c: jax.Array
-    f: jax.Array
-    h: jax.Array
-
-
 @dataclasses.dataclass(frozen=True)
 class LSTM:
     """One instant of an LSTM::
@@ -62,18 +49,11 @@ class LSTM:
     `initializer` is ``"glorot_orthogonal"`` (forget bias 1), ``"small_normal"`` (N(0, 0.01²),
     biases zero), ``"pytorch_uniform"`` (U(±1/√H) throughout), or a scheme of your own
     (`jaxrnn.cells._initializers` tells its form).
-
-    With `matmul_dtype` ``"bfloat16"`` (or ``"float16"``) the operands of every matrix product are
-    rounded to it and summed in float32; params, carries, outputs and gradients keep their dtype.
-    The smallest gradients vanish in float16: scale the loss.
-
-    Recurrent dropout hands `step` a factor `kept` (*batch, H) for h as W_h sees it.
     """
 
     hidden_size: int
     recurrent_bias: bool = False
     initializer: _initializers.Name | _initializers.Scheme = "glorot_orthogonal"
-    matmul_dtype: _affine.Narrow | None = None
 
     def __post_init__(self):
         _affine.check_fields(self)
@@ -103,59 +83,16 @@ class LSTM:
         return LSTMCarry(h, c)  # two arrays, so that a carry can be donated
 
     def step(
-        self, params: LSTMParams, carry: LSTMCarry, x: jax.Array, kept: jax.Array | None = None
+        self, params: LSTMParams, carry: LSTMCarry, x: jax.Array
     ) -> tuple[LSTMCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
         _affine.check(self, LSTMParams, GATES, params, x)
         _affine.check_carry(self, LSTMCarry, carry, params, x)
-        h, c = _affine.seen(carry.h, kept), carry.c
-        past = _affine.dot(h, params.w_h, self.matmul_dtype)
-        a = _affine.plus(_affine.inputs(params.w_x, x, self.matmul_dtype) + past, params.b)
+        a = _affine.plus(_affine.inputs(params.w_x, x) + carry.h @ params.w_h, params.b)
         i, f, g, o = jnp.split(_affine.plus(a, params.b_h), GATES, axis=-1)
-        c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+        c = jax.nn.sigmoid(f) * carry.c + jax.nn.sigmoid(i) * jnp.tanh(g)
         h = jax.nn.sigmoid(o) * jnp.tanh(c)
         return LSTMCarry(h, c), h
-
-    # How the work divides: see `jaxrnn._types.Divided`.
-
-    def project(
-        self, params: LSTMParams, xs: jax.Array, kept: jax.Array | None = None
-    ) -> tuple[Any, jax.Array]:
-        _affine.check(self, LSTMParams, GATES, params, xs)
-        b = params.b if params.b_h is None else params.b + params.b_h
-        return (params.w_h, b, kept), _affine.drives(params.w_x, xs, self.matmul_dtype)
-
-    @property
-    def overwrites(self) -> bool:
-        return self.matmul_dtype is None
-
-    def advance(self, w, carry, drive):
-        w_h, b, kept = w
-        h, c = _affine.seen(carry.h, kept), carry.c
-        a = _affine.plus(drive + _affine.dot(h, w_h, self.matmul_dtype), b)
-        i, f, g, o = jnp.split(apart(each(ACTIVATIONS, a)), GATES, axis=-1)
-        c_next = apart(f * c + i * g)
-        tanh_c = tanh(c_next)
-        slopes = [g * i * (1 - i), c * f * (1 - f), i * (1 - g * g), tanh_c * o * (1 - o)]
-        saved = Saved(jnp.concatenate(slopes, axis=-1), o * (1 - tanh_c * tanh_c), f, h)
-        y = o * tanh_c
-        return LSTMCarry(h=y, c=c_next), y, saved
-
-    def linearize(self, w, saved):
-        w_h, _, kept = w
-        return (w_h.T, kept), saved
-
-    def retreat(self, w, local, dcarry, dy):
-        w_h_t, kept = w
-        dh = dcarry.h + dy
-        dc = dcarry.c + dh * local.h_by_c
-        da = apart(local.slopes * apart(jnp.concatenate([dc, dc, dc, dh], axis=-1)))
-        dh = _affine.seen(_affine.dot(da, w_h_t, self.matmul_dtype), kept)
-        return LSTMCarry(h=dh, c=dc * local.f), da
-
-    def collect(self, saved, locals_, ddrives):
-        dw_h = _affine.outer(saved.h, ddrives, self.matmul_dtype)
-        return (dw_h, _affine.total(ddrives), None), ddrives
 
 
 lstm = LSTM

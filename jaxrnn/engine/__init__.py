@@ -1,55 +1,45 @@
 """How a walk through time is computed. The engine alone knows time, direction, validity and
-restarts; it chooses a path and can say which and why."""
+restarts; it reads a cell's `step`, chooses a path, and can say which and why."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, get_args
 
 import jax
 import jax.numpy as jnp
 
 from jaxrnn import _checks
 from jaxrnn._axes import vary_alike
-from jaxrnn._types import Carry, Cell, Divided, When
+from jaxrnn._types import Carry, Cell, When
+from jaxrnn.engine import _instant
 from jaxrnn.engine._chunks import in_chunks
-from jaxrnn.engine._plain import plain
-from jaxrnn.engine._run import lean, project, run
+from jaxrnn.engine._explain import Explanation, choose, explain
+from jaxrnn.engine._instant import NO_MASKS, Masks, Places
+from jaxrnn.engine._paths import ENGINES, Engine, Keep, ask, take
+from jaxrnn.engine._read import Reading, Unread
 from jaxrnn.engine._sums import like, widened
 from jaxrnn.engine._when import busy, clean, hold, reads, select, when
 
-__all__ = ["ENGINES", "KEEPS", "Choice", "Engine", "Keep", "choose", "hold", "walk", "when"]
+__all__ = [
+    "ENGINES",
+    "KEEPS",
+    "Engine",
+    "Explanation",
+    "Keep",
+    "Masks",
+    "Places",
+    "choose",
+    "explain",
+    "hold",
+    "read",
+    "rounded",
+    "walk",
+    "when",
+]
 
-Engine = Literal["auto", "scan"]
-Keep = Literal["gates", "carries", "chunks"]  # for the way back, most memory first
-ENGINES, KEEPS = get_args(Engine), get_args(Keep)
-
-
-class Choice(NamedTuple):
-    """path: ``"divided"`` (hand-written adjoint) or ``"scan"`` (plain); why: one sentence."""
-
-    path: str
-    why: str
-
-
-def choose(cell: Cell, engine: Engine = "auto") -> Choice:
-    """The path that an unroll of `cell` takes, and why."""
-    _checks.one_of("engine", engine, ENGINES)
-    if engine == "scan":
-        return Choice("scan", 'engine="scan" asks for the plain scan of `step`.')
-    if not isinstance(cell, Divided):
-        return Choice("scan", f"{type(cell).__name__} does not say how its work divides.")
-    step, advance = _depth(cell, "step"), _depth(cell, "advance")
-    if step is None or advance is None or step < advance:
-        return Choice("scan", f"{type(cell).__name__}'s `step` is not that of its division.")
-    return Choice("divided", f"{type(cell).__name__} says how its work divides.")
-
-
-def _depth(cell: Cell, method: str) -> int | None:
-    """How far up among its classes a cell finds `method`; None where it is in none of them."""
-    owners = [i for i, owner in enumerate(type(cell).__mro__) if method in vars(owner)]
-    return owners[0] if owners else None
+KEEPS = get_args(Keep)  # for the way back, most memory first
 
 
 def walk(
@@ -59,29 +49,42 @@ def walk(
     xs: jax.Array,
     when: When,
     *,
-    kept: jax.Array | None = None,
+    masks: Masks = NO_MASKS,
     reverse: bool = False,
     engine: Engine = "auto",
     keep: Keep = "gates",
+    matmul_dtype: str | None = None,
 ) -> tuple[Carry, jax.Array]:
     """Final carry and ys (T, *batch, output_size); ys are zero where `when` says not valid."""
-    xs = clean(when.valid, xs)
-    start = None
+    xs, start = clean(when.valid, xs), None
+    engine = "scan" if xs.shape[0] == 0 else engine  # there is no instant to read
     if when.fresh is not None:
         start = cell.initial_carry(params, _checks.batch_shape_of(xs))
-    params, carry, xs, start, when, kept = vary_alike((params, carry, xs, start, when, kept))
-    path, shared = choose(cell, engine).path, (params, start)
+    params, carry, xs, start, when, masks = vary_alike((params, carry, xs, start, when, masks))
+    shared, one = (params, start, masks), partial(jax.tree.map, lambda a: a[0])
+    narrow = matmul_dtype if engine == "scan" else None  # another path rounds what it reads
+
+    def step(shared, carry, x):
+        params, masks = shared
+        if not jax.tree.leaves(masks) and narrow is None:
+            return cell.step(params, carry, x)
+        return _instant.laid(read(cell, params, carry, x), narrow, masks)(params, carry, x)
+
+    body = _instant.body(cell, step, reverse)
+
+    def instant(shared, carry, timed):
+        params, start, masks = shared
+        return body(((params, masks), start), carry, timed)
+
+    asked = {"steps": xs.shape[0], "keep": keep, "engine": engine}
+    at_first = None if engine == "scan" else one((xs, when))
+    question = ask(instant, matmul_dtype, shared, carry, at_first, **asked)
+    path, _ = take(question)
+    if path.name == "scan" and matmul_dtype != narrow:
+        read(cell, params, carry, one(xs))  # says why the products cannot be rounded
 
     def part(shared: Any, carry: Carry, timed: Any) -> tuple[Carry, jax.Array]:
-        (params, start), (xs, when) = shared, timed
-        inputs = params, xs, kept
-        if path == "scan":
-            return plain(cell, reverse, inputs, carry, start, when, lean=keep == "carries")
-        assert isinstance(cell, Divided)
-        if keep == "carries":
-            return lean(cell, reverse, inputs, carry, start, when)
-        w, drives = project(cell, *inputs)
-        return run(cell, reverse, w, carry, drives, start, when)
+        return path.walk(question, keep, reverse, shared, carry, timed)
 
     walk_all: Callable = partial(part, shared)
     if keep == "chunks":
@@ -93,3 +96,19 @@ def walk(
     inside = select(reads(when, reverse), carry, jax.tree.map(jnp.zeros_like, carry))
     after, ys = walk_all(inside, (xs, when))
     return select(busy(when), after, carry), ys
+
+
+def read(cell: Cell, params: Any, carry: Any, x: Any) -> Reading:
+    """`cell.step` as it is read, at one instant x; TypeError where it cannot be."""
+    try:
+        return Reading(cell.step, params, carry, x)
+    except Unread as why:
+        raise TypeError(
+            f"recurrent dropout, weight drop and `matmul_dtype` are laid on the products of a step "
+            f"that can be read, and that of {_checks.quote(cell)} cannot: {why}."
+        ) from None
+
+
+def rounded(cell: Cell, matmul_dtype: str, params: Any, carry: Any, x: Any) -> Callable:
+    """`cell.step` with the operands of its products rounded."""
+    return _instant.laid(read(cell, params, carry, x), matmul_dtype, NO_MASKS)

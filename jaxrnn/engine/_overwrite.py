@@ -8,38 +8,50 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxrnn._types import Divided
+
+def steps(T: Any) -> Any:
+    """T for `lax.scan`; None for a symbolic one (of `jax.export`), which it reads off its xs."""
+    return T if isinstance(T, int) else None
 
 
 def scan(
-    cell: Divided, body: Callable, carry: Any, spent: Any, timed: Any, *, reverse: bool
-) -> tuple[Any, Any]:
-    """``jax.lax.scan(body, carry, (spent, timed), reverse=reverse)``. If `cell` `overwrites`, the
-    first output of the shape and dtype of the first leaf of `spent` is written over it, instant by
-    instant, where there would else be room for both, and zeros written first."""
+    body: Callable, state: Any, spent: list, timed: Any, T: Any, *, reverse: bool, late: bool
+) -> tuple[Any, list, Any]:
+    """``lax.scan`` of ``body(state, spent, timed) -> (state, instead, outs)`` over T instants,
+    where what comes `instead` is written over `spent`, which would else need as much room again.
 
-    def first(carry, inputs):
-        return body(carry, jax.tree.map(lambda a: a[0], inputs))[1]
+    XLA copies nothing where all that reads an instant is done before it is written: so `late`
+    writes it at the next instant, before that is read.
+    """
+    if not spent:
 
-    leaves, spent_tree = jax.tree.flatten(spent)
-    place = None
-    if getattr(cell, "overwrites", False) and leaves and leaves[0].shape[0] != 0:
-        outs, out_tree = jax.tree.flatten(jax.eval_shape(first, carry, (spent, timed)))
-        alike = [(out.shape, out.dtype) == (leaves[0].shape[1:], leaves[0].dtype) for out in outs]
-        place = alike.index(True) if True in alike else None
-    if place is None:
-        return jax.lax.scan(body, carry, (spent, timed), reverse=reverse)
-    old, *rest = leaves
+        def plain(state, timed):
+            state, _, outs = body(state, [], timed)
+            return state, outs
 
-    def step(state, inputs):
-        (carry, buffer), (t, rest, timed) = state, inputs
-        at = {"axis": 0, "allow_negative_indices": False}
-        read = jax.lax.dynamic_index_in_dim(buffer, t, keepdims=False, **at)
-        carry, outs = body(carry, (jax.tree.unflatten(spent_tree, [read, *rest]), timed))
-        outs = jax.tree.leaves(outs)
-        buffer = jax.lax.dynamic_update_index_in_dim(buffer, outs.pop(place), t, **at)
-        return (carry, buffer), outs
+        state, outs = jax.lax.scan(plain, state, timed, length=steps(T), reverse=reverse)
+        return state, [], outs
+    at = {"axis": 0, "allow_negative_indices": False}
 
-    inputs = jnp.arange(old.shape[0]), rest, timed
-    (carry, old), outs = jax.lax.scan(step, (carry, old), inputs, reverse=reverse)
-    return carry, jax.tree.unflatten(out_tree, [*outs[:place], old, *outs[place:]])
+    def read(buffer, t):
+        return jax.lax.dynamic_index_in_dim(buffer, t, keepdims=False, **at)
+
+    def write(buffers, values, t):
+        pairs = zip(buffers, values, strict=True)
+        return [jax.lax.dynamic_update_index_in_dim(b, a, t, **at) for b, a in pairs]
+
+    def step(all_state, inputs):
+        (state, buffers, last), (t, timed) = all_state, inputs
+        if late:
+            buffers = write(buffers, last, jnp.clip(t + (1 if reverse else -1), 0, T - 1))
+        state, instead, outs = body(state, [read(buffer, t) for buffer in buffers], timed)
+        if late:
+            return (state, buffers, instead), outs
+        return (state, write(buffers, instead, t), last), outs
+
+    end = 0 if reverse else T - 1
+    last = [buffer[-1 if reverse else 0] for buffer in spent] if late else []
+    (state, spent, last), outs = jax.lax.scan(
+        step, (state, spent, last), (jnp.arange(T), timed), reverse=reverse
+    )
+    return state, write(spent, last, end) if late else spent, outs

@@ -1,19 +1,40 @@
-"""What a traced function does, equation by equation."""
+"""One instant of a cell, read: what waits for no carry, and the products of the loop that remains.
+
+`jax.make_jaxpr` writes an instant ``body(shared, carry, x) -> (carry, out)`` as equations. Each
+waits for `shared` alone (done ONCE), for x (done for all of TIME at once), or for the carry (the
+LOOP). A product of the loop is kept for the way back as a *joint*: together with what is added to
+it that waits for no carry.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache, cached_property
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax.core import eval_jaxpr
-from jax.extend.core import Jaxpr, JaxprEqn, Literal
+from jax.extend.core import Jaxpr, Literal
 
-CALLS = ("jit", "closed_call", "core_call")
+from jaxrnn._adjoint import inexact
+from jaxrnn.engine import _products
+
+ONCE, TIME, LOOP = range(3)
+SPREAD = "broadcast_in_dim"
+SETTLES = ("tanh", "logistic")
+LINEAR = (
+    *("add", "sub", "neg", "split", "slice", "reshape", "squeeze", "transpose"),
+    *("convert_element_type", SPREAD),
+)
+CALLS = ("jit", "pjit", "closed_call", "core_call", "checkpoint", "remat", "remat2")
 
 
-def bind(equation: JaxprEqn, *values: Any) -> list[Any]:
+class Unread(Exception):
+    """Why an instant cannot be read, in a sentence."""
+
+
+def bind(equation: Any, *values: Any) -> list[Any]:
     """What one equation gives, its operands at `values`."""
     pairs = zip(equation.invars, values, strict=True)
     env = {v: value for v, value in pairs if not isinstance(v, Literal)}
@@ -31,16 +52,275 @@ def _empty() -> Jaxpr:
 def inlined(jaxpr: Jaxpr, consts: Sequence[Any], *args: Any) -> list[Any]:
     """`eval_jaxpr` through calls: traced again, it leaves none."""
     env = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *args], strict=True))
-
-    def read(v: Any) -> Any:
-        return v.val if isinstance(v, Literal) else env[v]
-
     for equation in jaxpr.eqns:
-        values = [read(v) for v in equation.invars]
+        values = [look(env, v) for v in equation.invars]
         inner = equation.params.get("jaxpr") or equation.params.get("call_jaxpr")
         if equation.primitive.name in CALLS and inner is not None:
-            outs = inlined(inner.jaxpr, inner.consts, *values)
+            outs = inlined(getattr(inner, "jaxpr", inner), getattr(inner, "consts", ()), *values)
         else:
             outs = bind(equation, *values)
         env |= dict(zip(equation.outvars, outs, strict=True))
-    return [read(v) for v in jaxpr.outvars]
+    return [look(env, v) for v in jaxpr.outvars]
+
+
+def look(env: dict, v: Any) -> Any:
+    return v.val if isinstance(v, Literal) else env[v]
+
+
+def variables(vs: Iterable[Any]) -> set[Any]:
+    return {v for v in vs if not isinstance(v, Literal)}
+
+
+class Joint:
+    """Products of the loop that share their left operand, done as one, and what is added to each.
+
+    operands: what the product reads: variables, and in place of several weights this joint itself,
+    the name of all of them side by side. outs: the sums, one a product; terms: what was added.
+    """
+
+    def __init__(self, products: list[Any]):
+        self.products, self.equation = products, products[0]
+        self.operands: list[Any] = list(self.equation.invars)
+        self.weights = [e.invars[1] for e in products] if len(products) > 1 else []
+        if self.weights:
+            self.operands[1] = self
+        self.widths = [e.outvars[0].aval.shape[-1] for e in products] if self.weights else []
+        self.outs = [e.outvars[0] for e in products]
+        self.terms: list[list[Any]] = [[] for _ in products]
+        self.inside = {id(e) for e in products}
+
+    @property
+    def aval(self) -> jax.ShapeDtypeStruct:
+        """The form of the weights side by side."""
+        one = self.weights[0].aval
+        return jax.ShapeDtypeStruct((one.shape[0], sum(self.widths)), one.dtype)
+
+    def __call__(self, narrow: Any, *operands: Any) -> list[Any]:
+        whole = _products.multiply(self.equation, narrow, *operands)
+        return self.split(whole) if self.weights else [whole]
+
+    def split(self, whole: Any) -> list[Any]:
+        ends = [sum(self.widths[: i + 1]) for i in range(len(self.widths) - 1)]
+        return jnp.split(whole, ends, axis=-1)
+
+    def merge(self, parts: list[Any]) -> Any:
+        return jnp.concatenate(parts, axis=-1) if self.weights else parts[0]
+
+
+class Reading:
+    """An instant in three parts. `shared` is a flat list of arrays, constants first."""
+
+    def __init__(self, body: Callable, shared: Any, carry: Any, x: Any, narrow: Any = None):
+        self.out_tree: Any = None  # of (carry, out), once the body was called
+        flat, tree = jax.tree.flatten((shared, carry, x))
+        n_shared, self.carry_tree = len(jax.tree.leaves(shared)), jax.tree.structure(carry)
+        n_carry, self.narrow = self.carry_tree.num_leaves, narrow
+
+        def flat_body(*flat):
+            leaves, self.out_tree = jax.tree.flatten(body(*jax.tree.unflatten(tree, flat)))
+            return leaves
+
+        traced = jax.make_jaxpr(flat_body)(*flat)
+        if traced.effects:
+            raise Unread(f"it has side effects ({', '.join(map(str, traced.effects))})")
+        if any(e.primitive.name in CALLS for e in traced.jaxpr.eqns):
+            traced = jax.make_jaxpr(lambda *a: inlined(traced.jaxpr, traced.consts, *a))(*flat)
+        jaxpr, self.consts = traced.jaxpr, traced.consts
+        self.shared_in = [*jaxpr.constvars, *jaxpr.invars[:n_shared]]
+        self.carry_in = jaxpr.invars[n_shared : n_shared + n_carry]
+        self.x_in, self.outs = jaxpr.invars[n_shared + n_carry :], jaxpr.outvars
+        self._rank = dict.fromkeys(self.shared_in, ONCE) | dict.fromkeys(self.x_in, TIME)
+        self._rank |= dict.fromkeys(self.carry_in, LOOP)
+        self.once, self.time, self.loop = self._sorted(jaxpr.eqns)
+        self._find_joints()
+        self._find_gates()
+        self._find_what_is_read()
+
+    def rank(self, v: Any) -> int:
+        return ONCE if isinstance(v, (Literal, Joint)) else self._rank[v]
+
+    def _sorted(self, equations: list[Any]) -> tuple[list, list, list]:
+        """The equations that anything needs, by what they wait for. A broadcast costs nothing: it
+        is done where it is used."""
+        needed, live, parts = variables(self.outs), [], ([], [], [])
+        for e in reversed(equations):
+            if needed.intersection(e.outvars):
+                live.append(e)
+                needed |= variables(e.invars)
+        for e in reversed(live):
+            rank = max(map(self.rank, e.invars), default=ONCE)
+            self._rank |= dict.fromkeys(e.outvars, rank)
+            parts[rank].append(e)
+        spread = [e for e in parts[ONCE] if e.primitive.name == SPREAD]
+        again = variables(v for e in spread for v in e.invars)  # spread further
+        self.spread = {e.outvars[0]: e for e in spread if e.outvars[0] not in again}
+        for rank in (TIME, LOOP):
+            used = variables(v for e in parts[rank] for v in e.invars)
+            used |= variables(self.outs) if rank == LOOP else set()
+            parts[rank][:0] = [e for v, e in self.spread.items() if v in used]
+        return parts
+
+    def _find_joints(self) -> None:
+        uses: dict[Any, list] = {}
+        for e in self.loop:
+            for v in variables(e.invars):
+                uses.setdefault(v, []).append(e)
+        for v in variables(self.outs):
+            uses.setdefault(v, []).append(None)
+        groups: dict[Any, list[Any]] = {}
+        for e in self.loop:
+            if not (_products.is_product(e) and inexact(e.outvars[0].aval)):
+                continue
+            x, w = e.invars
+            key: Any = id(e)
+            if _products.is_plain(e) and self.rank(x) == LOOP and self.rank(w) == ONCE:
+                key = x, w.aval.shape[0], str(e.params)
+            groups.setdefault(key, []).append(e)
+        self.joints = [Joint(products) for products in groups.values()]
+        for joint in self.joints:
+            for i, out in enumerate(joint.outs):
+                while len(readers := uses[out]) == 1 and (e := readers[0]) is not None:
+                    if e.primitive.name not in ("add", "add_any"):
+                        break
+                    other = e.invars[1] if e.invars[0] is out else e.invars[0]
+                    if self.rank(other) == LOOP or not _alike(other, out):
+                        break
+                    joint.inside.add(id(e))
+                    joint.terms[i].append(other)
+                    (out,) = e.outvars
+                joint.outs[i] = out
+        self.joint_at = {id(j.equation): j for j in self.joints}
+        inside = set().union(*(j.inside for j in self.joints))
+        rest = [e for e in self.loop if id(e) not in inside]
+        used = variables([*self.outs, *(v for e in rest for v in e.invars)])
+        self.rest = [e for e in rest if e.outvars[0] not in self.spread or e.outvars[0] in used]
+        self.rest_ids = {id(e) for e in self.rest}
+        self.points = [out for j in self.joints for out in j.outs]
+
+    def _find_gates(self) -> None:
+        """Sums of which a tanh or σ is taken and nothing else, or is split and of each part so: the
+        gates are had in one pass over the whole."""
+        self.done = {id(e) for j in self.joints for e in j.products[1:]}  # with another's
+        self.gates: dict[Any, tuple[tuple[str, ...], list[Any]]] = {}  # of a sum
+        self.gates_at: dict[int, Any] = {}  # the equation that begins them: their sum
+        for v in self.points:
+            readers = self.readers.get(v, [])
+            if (
+                len(readers) != 1
+                or v in self.final
+                or not jnp.issubdtype(v.aval.dtype, jnp.floating)
+            ):
+                continue
+            (first,), parts = readers, [readers[0]]
+            if first.primitive.name == "split":
+                even = len(set(first.params["sizes"])) == 1
+                last = first.params["axis"] == len(v.aval.shape) - 1
+                of = [self.readers.get(part, []) for part in first.outvars]
+                if not (even and last and all(len(e) == 1 for e in of)):
+                    continue
+                if self.final.intersection(first.outvars):
+                    continue
+                parts = [e for (e,) in of]
+            if all(e.primitive.name in SETTLES for e in parts):
+                self.gates[v] = (
+                    tuple(e.primitive.name for e in parts),
+                    [e.outvars[0] for e in parts],
+                )
+                self.gates_at[id(first)] = v
+                self.done |= {id(e) for e in parts if e is not first}
+
+    def _find_what_is_read(self) -> None:
+        rest = variables([*self.outs, *(v for e in self.rest for v in e.invars)])
+        rest -= set(self.spread)
+        operands = [v for j in self.joints for v in j.operands]
+        terms = [self.origin(v) for j in self.joints for many in j.terms for v in many]
+        loop = rest | variables(operands) | variables(terms)
+        self.w = [v for v in [*_made(self.shared_in, self.once), *operands] if v in loop]
+        self.w = [v for v in dict.fromkeys(self.w) if self.rank(v) == ONCE]
+        self.drives = [v for v in _made(self.x_in, self.time) if v in loop]
+        # Gradients of these are added up in the loop: what is read by more than products.
+        self.elsewhere = rest | {
+            v for j in self.joints for v in variables(j.equation.invars) if not self.deferred(j, v)
+        }
+        self.free = [v for v in self.w if v in self.elsewhere and inexact(v.aval)]
+        self.read = [v for v in self.drives if v in self.elsewhere]
+        # A drive that only one joint reads gives its place to the joint's sum.
+        self.over: dict[Any, Any] = {}
+        counts: dict[Any, int] = {}
+        for v in [*operands, *terms]:
+            counts[v] = counts.get(v, 0) + 1
+        for j in self.joints:
+            for out, terms in zip(j.outs, j.terms, strict=True):
+                for v in terms:
+                    alone = v in self.drives and v not in self.elsewhere and counts[v] == 1
+                    if alone and v.aval.dtype == out.aval.dtype and out not in self.over.values():
+                        self.over[v] = out
+
+    def origin(self, v: Any) -> Any:
+        """What is broadcast to v; else v."""
+        return self.spread[v].invars[0] if v in self.spread else v
+
+    def deferred(self, joint: Joint, v: Any) -> bool:
+        """Is v a weight, whose gradient is one product over all of time?"""
+        if joint.weights:
+            return v is joint or v in joint.weights
+        return (
+            self.rank(v) == ONCE
+            and not isinstance(v, Literal)
+            and sum(u is v for u in joint.operands) == 1
+        )
+
+    def in_loop(self, joint: Joint, v: Any) -> bool:
+        """Does an operand get its cotangent instant by instant?"""
+        return (
+            not isinstance(v, (Joint, Literal)) and inexact(v.aval) and not self.deferred(joint, v)
+        )
+
+    def emits(self, joint: Joint) -> list[int]:
+        """The operand that a deferred weight was multiplied by."""
+        at = [1 - i for i, v in enumerate(joint.operands) if self.deferred(joint, v)]
+        return at if len(joint.operands) == 2 else []
+
+    def axes(self, v: Any) -> tuple[int, ...]:
+        """Where the axes of its origin lie in v."""
+        if v in self.spread:
+            return self.spread[v].params["broadcast_dimensions"]
+        return tuple(range(len(v.aval.shape)))
+
+    def settled(self, v: Any) -> bool:
+        """Is all that reads v linear up to a tanh or σ, whose adjoint reads their outcome alone?
+        Only then can XLA write v's cotangent over v without a copy."""
+        if v in self.final:
+            return False
+        return all(
+            e.primitive.name in SETTLES
+            or (e.primitive.name in LINEAR and all(map(self.settled, e.outvars)))
+            for e in self.readers.get(v, [])
+        )
+
+    @cached_property
+    def echoes(self) -> dict[int, int]:
+        """Leaves of the new carry that are outputs too, and which: these need not be kept."""
+        after, outs = self.outs[: len(self.carry_in)], self.outs[len(self.carry_in) :]
+        pairs = {i: [j for j, out in enumerate(outs) if out is v] for i, v in enumerate(after)}
+        return {i: same[0] for i, same in pairs.items() if same}
+
+    @cached_property
+    def final(self) -> set[Any]:
+        return variables(self.outs) | variables(v for j in self.joints for v in j.operands)
+
+    @cached_property
+    def readers(self) -> dict[Any, list[Any]]:
+        of: dict[Any, list[Any]] = {}
+        for e in self.rest:
+            for v in variables(e.invars):
+                of.setdefault(v, []).append(e)
+        return of
+
+
+def _alike(v: Any, out: Any) -> bool:
+    return not isinstance(v, Literal) and v.aval.shape == out.aval.shape
+
+
+def _made(given: Iterable[Any], equations: list[Any]) -> list[Any]:
+    return list(dict.fromkeys([*given, *(o for e in equations for o in e.outvars)]))

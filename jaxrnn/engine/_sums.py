@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -33,3 +34,32 @@ def _wide(a: Any) -> jnp.dtype:
 
 def _cast(a: Any, dtype: jnp.dtype) -> Any:
     return a if jnp.result_type(a) == dtype else a.astype(dtype)
+
+
+def is_narrow(a: Any) -> bool:
+    return hasattr(a, "dtype") and _wide(a) != a.dtype
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3))
+def spread(a: jax.Array, T: Any, shape: tuple, axes: tuple) -> jax.Array:
+    """`a` broadcast to (T, *shape), with its axes at `axes` of `shape`."""
+    return jax.lax.broadcast_in_dim(a, (T, *shape), tuple(axis + 1 for axis in axes))
+
+
+def _gathered(T, shape, axes, a, da):
+    return (total(da, a, axes),)
+
+
+spread.defvjp(lambda a, T, shape, axes: (spread(a, T, shape, axes), a), _gathered)
+
+
+def total(da: jax.Array, a: Any, axes: tuple) -> jax.Array:
+    """Σ da (T, …) over time and all it was spread over: the cotangent of `a`, whose axes lie at
+    `axes` behind time."""
+    kept = [
+        axis + 1
+        for axis, size in zip(axes, jnp.shape(a), strict=True)
+        if size == da.shape[axis + 1]
+    ]
+    others = tuple(axis for axis in range(da.ndim) if axis not in kept)
+    return da.sum(others, dtype=_wide(da)).reshape(jnp.shape(a)).astype(da.dtype)

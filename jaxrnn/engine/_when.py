@@ -91,64 +91,28 @@ def reads(when: When, reverse: bool) -> jax.Array | None:
 
 
 def forwards(instant: Callable, start: Carry, reverse: bool) -> Callable:
-    """The body of a scan over ``(drive, when)``: one instant as `when` allows it.
+    """The body of a scan over ``(x, when)``: one instant as `when` allows it.
 
-    ``instant(carry, drive) -> (carry, y, saved)``. A document that begins at t hides the past
-    before step t from a forward walk, after step t from a reversed one.
+    ``instant(carry, x) -> (carry, y)``. A document that begins at t hides the past before step t
+    from a forward walk, after step t from a reversed one. Where y is a leaf of the new carry, it
+    stays that under zoneout.
     """
 
-    def body(carry: Carry, inputs: tuple[Any, When]) -> tuple[Carry, tuple[jax.Array, Any]]:
-        drive, (valid, fresh, zone) = inputs
+    def body(carry: Carry, inputs: tuple[Any, When]) -> tuple[Carry, jax.Array]:
+        x, (valid, fresh, zone) = inputs
         if fresh is not None and not reverse:
             carry = select(fresh, start, carry)
-        after, y, saved = instant(carry, drive)
+        after, y = instant(carry, x)
         if zone is not None:
-            if y is not after.h:
-                raise TypeError("zoneout needs a cell whose y is the `h` of its carry, itself.")
+            at = [i for i, leaf in enumerate(jax.tree.leaves(after)) if leaf is y]
             after = blend(zone, carry, after)
-            y = after.h
+            y = jax.tree.leaves(after)[at[0]] if at else y
         after, y = select(valid, (after, y), (carry, jnp.zeros_like(y)))
         if fresh is not None and reverse:
             after = select(fresh, start, after)
-        return after, (y, saved)
+        return after, y
 
     return body
-
-
-def backwards(instant: Callable, reverse: bool) -> Callable:
-    """The adjoint of `forwards`: a body over ``(local, (dy, when))``; carries (dcarry, dstart).
-
-    ``instant(local, dcarry, dy) -> (dcarry, delta)``; dstart gathers what restarts absorb.
-    """
-
-    def body(state: tuple[Carry, Carry], inputs: tuple[Any, tuple[jax.Array, When]]):
-        (dcarry, dstart), (local, (dy, (valid, fresh, zone))) = state, inputs
-        if fresh is not None and reverse:
-            dcarry, dstart = _absorb(fresh, dcarry, dstart)
-        past, (dcarry, dy) = [], (dcarry, dy)  # what goes past this instant, and what through it
-        if valid is not None:
-            nothing = jax.tree.map(jnp.zeros_like, (dcarry, dy))
-            past.append(select(valid, nothing[0], dcarry))
-            dcarry, dy = select(valid, (dcarry, dy), nothing)
-        if zone is not None:
-            whole, nothing = dcarry._replace(h=dcarry.h + dy), jax.tree.map(jnp.zeros_like, dcarry)
-            past.append(blend(zone, whole, nothing))
-            dcarry, dy = blend(zone, nothing, whole), jnp.zeros_like(dy)
-        dcarry, delta = instant(local, dcarry, dy)
-        for held in past:
-            dcarry = jax.tree.map(jnp.add, dcarry, held)
-        if fresh is not None and not reverse:
-            dcarry, dstart = _absorb(fresh, dcarry, dstart)
-        return (dcarry, dstart), delta
-
-    return body
-
-
-def _absorb(fresh: jax.Array, dcarry: Carry, dstart: Carry) -> tuple[Carry, Carry]:
-    nothing = jax.tree.map(jnp.zeros_like, dcarry)
-    more = select(fresh, dcarry, nothing)
-    dstart = jax.tree.map(lambda a, b: a + b.astype(a.dtype), dstart, more)
-    return select(fresh, nothing, dcarry), dstart
 
 
 def hold(valid: jax.Array, ys: jax.Array, reverse: bool) -> jax.Array:

@@ -27,6 +27,7 @@ from typing import Any
 
 import jax
 
+from jaxrnn import engine
 from jaxrnn._types import Cell, Layer
 from jaxrnn.layers import bidirectional, stack, unroll
 from jaxrnn.testing import _gaps, _time, _transforms, _truth  # noqa: F401  importing them fills LAWS
@@ -34,6 +35,7 @@ from jaxrnn.testing._case import Answer, Case, draw
 from jaxrnn.testing._compare import same
 from jaxrnn.testing._explain import Difference, explain
 from jaxrnn.testing._law import LAWS, Law
+from jaxrnn.testing._read import surprises
 
 __all__ = [
     "check_cell",
@@ -62,7 +64,14 @@ COMBINED = (
 
 
 def check_cell(cell: Cell, *, input_size: int = 3, seed: int = 0) -> tuple[str, ...]:
-    """Every law on ``unroll(cell)``, and those of direction and depth on what is built of it."""
+    """Every law on ``unroll(cell)``, and those of direction and depth on what is built of it.
+
+    Prints what the engine read in the cell's step (`jaxrnn.engine.explain`), and warns where its
+    author may think otherwise: it cannot be read, closes over an array, or changes with the batch.
+    """
+    engine.explain(cell, input_size)
+    for told in surprises(cell, input_size):
+        warnings.warn(told, stacklevel=2)
     held = check_layer(unroll(cell), input_size=input_size, seed=seed)
     for layer in (
         unroll(cell, reverse=True),
@@ -77,8 +86,8 @@ def check_layer(
     layer: Layer, *, input_size: int = 3, seed: int = 0, laws: Iterable[str] | None = None
 ) -> tuple[str, ...]:
     """Every law that fits `layer` (or those of `laws`, by name), on random data of `seed`; the
-    names of those that hold. AssertionError at the first that does not. Cells of 16-bit products
-    (`matmul_dtype`) keep the laws no closer than they round, and are not judged so."""
+    names of those that hold. AssertionError at the first that does not. Layers of 16-bit
+    products (`matmul_dtype`) keep the laws no closer than they round, and are not judged so."""
     chosen: Any = [LAWS[name] for name in (LAWS if laws is None else laws)]
     fitting = [law for law in chosen if law.fits(layer)]
     if not jax.config.read("jax_enable_x64"):

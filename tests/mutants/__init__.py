@@ -4,18 +4,19 @@
 and writes `docs/mutants.md`. One file here is a group or a few: the tests first, then the mutants.
 """
 
-from ._dropout import DROPOUT
-from ._engine import CHUNKS, OVERWRITE, RUN, WALK
+from ._arithmetic import FLOAT32, LINEAR
+from ._cells import AFFINE, GRU, LSTM, VANILLA
+from ._derived import DERIVED, OVERWRITE
+from ._dropout import DROPOUT, MASKS
+from ._engine import CHUNKS, WALK
 from ._faces import FACES
-from ._gru import GRU
 from ._initializers import INITIALIZERS
 from ._kit import KIT
 from ._language_model import LANGUAGE_MODEL
 from ._layers import LAYERS
-from ._lstm import LSTM
 from ._mutant import Group, Mutant
+from ._read import PRODUCTS, READ
 from ._training import TRAINING
-from ._vanilla import AFFINE, FLOAT32, VANILLA
 from ._when import WHEN
 
 GROUPS = (
@@ -23,15 +24,19 @@ GROUPS = (
     GRU,
     VANILLA,
     AFFINE,
-    FLOAT32,
     INITIALIZERS,
-    WHEN,
-    RUN,
+    READ,
+    PRODUCTS,
+    DERIVED,
     OVERWRITE,
+    FLOAT32,
+    LINEAR,
     CHUNKS,
     WALK,
-    LAYERS,
+    WHEN,
+    MASKS,
     DROPOUT,
+    LAYERS,
     LANGUAGE_MODEL,
     FACES,
     TRAINING,

@@ -1,10 +1,59 @@
-"""Mutants of dropout and zoneout: rates, scales, what shares a mask, and which key draws it."""
+"""Mutants of dropout and zoneout: where masks are laid, their rates and scales, what shares one,
+and which key draws it."""
 
 from __future__ import annotations
 
 from ._mutant import Group, Mutant, tests
 
-FILE = "dropout.py"
+FILE, INSTANT = "dropout.py", "engine/_instant.py"
+
+MASKS = Group(
+    "Masks on what is read",
+    tests(
+        "test_dropout.py",
+        """test_it_is_the_loop[lstm-forward]
+        test_it_is_the_loop[gru-forward]
+        test_words_of_any_cell_are_dropped[index-auto]
+        test_fast_is_plain[gru-weights]""",
+    ),
+    (
+        Mutant(
+            "mask-laid-twice",
+            "a mask is laid on what it drops from twice",
+            INSTANT,
+            "values[at] = values[at] * of[[*place].index(name)]",
+            "values[at] = values[at] * of[[*place].index(name)] ** 2",
+        ),
+        Mutant(
+            "mask-on-the-other",
+            "the masks of operands and of weights are laid on each other's",
+            INSTANT,
+            "self.at[id(e)] = i, 1 - i, ",
+            "self.at[id(e)] = 1 - i, i, ",
+        ),
+        Mutant(
+            "mask-of-the-first",
+            "all weights are dropped by the mask of the first",
+            INSTANT,
+            "of[[*place].index(name)]",
+            "of[0]",
+        ),
+        Mutant(
+            "operand-unmasked",
+            "what products see is not dropped",
+            INSTANT,
+            "(i, masks.operands, form, self.operands)",
+            "(i, (), form, self.operands)",
+        ),
+        Mutant(
+            "rows-not-scaled",
+            "the rows of words that are kept are not scaled",
+            INSTANT,
+            "a * _of(masks.rows, x, a)",
+            "a * jnp.sign(_of(masks.rows, x, a))",
+        ),
+    ),
+)
 
 DROPOUT = Group(
     "Dropout",
@@ -14,9 +63,8 @@ DROPOUT = Group(
         test_no_mask_repeats_itself[lstm]
         test_what_goes_between_layers_is_dropped_number_by_number
         test_without_a_key_nothing_is_dropped
-        test_token_dropout_drops_words[scan]
-        test_between_layers_and_both_ways
-        test_it_is_the_loop[lstm-forward]""",
+        test_words_of_any_cell_are_dropped[index-auto]
+        test_between_layers_and_both_ways""",
     )
     + tests("test_holes.py", "test_every_mask_is_its_own\ntest_h_and_c_are_held_apart"),
     (
@@ -31,24 +79,24 @@ DROPOUT = Group(
             "dropout-each-step",
             "inputs are dropped by another mask at each step",
             FILE,
-            "xs.shape[1:], xs.dtype)\n        return params, xs * mask[None]",
-            "xs.shape, xs.dtype)\n        return params, xs * mask",
+            "scaled_mask(key_inputs, self.inputs, xs.shape[1:], xs.dtype)[None]",
+            "scaled_mask(key_inputs, self.inputs, xs.shape, xs.dtype)",
         ),
         Mutant(
             "dropout-of-all-gates",
             "weight drop's mask is repeated over the gates",
             FILE,
-            "w_h = w_h * scaled_mask(key_weights, self.weights, w_h.shape, w_h.dtype)",
-            "square = scaled_mask(key_weights, self.weights, (len(w_h),) * 2, w_h.dtype)\n"
-            "            w_h = w_h * jnp.tile(square, w_h.shape[1] // len(w_h))",
+            "return xs, Masks(operands, weights, rows), zone",
+            "weights = tuple(jnp.tile(m[:, : len(m)], m.shape[1] // len(m)) for m in weights)\n"
+            "        return xs, Masks(operands, weights, rows), zone",
         ),
         Mutant(
             "dropout-of-all-rows",
             "one mask on h for the whole batch",
             FILE,
-            "kept = scaled_mask(key_recurrent, self.recurrent, h.shape, h.dtype)",
-            "kept = scaled_mask(key_recurrent, self.recurrent, h.shape[-1:], h.dtype)\n"
-            "            kept = jnp.broadcast_to(kept, h.shape)",
+            "return xs, Masks(operands, weights, rows), zone",
+            "operands = tuple(jnp.broadcast_to(m[:1], m.shape) for m in operands)\n"
+            "        return xs, Masks(operands, weights, rows), zone",
         ),
         Mutant(
             "dropout-all-time",

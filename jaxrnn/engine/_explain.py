@@ -1,0 +1,108 @@
+"""What the engine read in a cell's step, and the path that it takes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxrnn import _checks
+from jaxrnn._types import Cell
+from jaxrnn.engine import _instant, _linear
+from jaxrnn.engine._paths import ENGINES, ask, take
+from jaxrnn.engine._read import Joint, Reading
+
+
+class Choice(NamedTuple):
+    """path: the name of a row of the table; refused: those before it, and why."""
+
+    path: str
+    refused: dict[str, str]
+
+
+class Explanation(NamedTuple):
+    """See :func:`explain`; prints as lines that begin with these names."""
+
+    cell: str
+    once: str
+    all_time: str
+    loop: str
+    products: str
+    kept: str
+    linear: str
+    path: str
+
+    def __str__(self) -> str:
+        return "\n".join(
+            f"{name.replace('_', ' '):9} {text}" for name, text in self._asdict().items()
+        )
+
+
+def choose(cell: Cell, engine: str = "auto", *, input_size: int | None = None) -> Choice:
+    """The path that an unroll of `cell` takes, and why not another."""
+    _checks.one_of("engine", engine, ENGINES)
+    path, refused = take(_question(cell, input_size, engine))
+    return Choice(path.name, refused)
+
+
+def explain(cell: Cell, input_size: int | None = None) -> Explanation:
+    """Print what a walk of `cell` over features (I = `input_size`; None: its output size) does
+    once, what for all of time at once, what in the loop; which products, with what is added to
+    them at once; what is kept for the way back; whether it is linear; and the path taken."""
+    _checks.cell("explain", cell)
+    question = _question(cell, input_size)
+    path, refused = take(question)
+    chosen = "; ".join([path.name, *(f"not {name}: {why}" for name, why in refused.items())])
+    r = question.reading
+    told: tuple[str, ...] = ("unread",) * 6 if r is None else _told(r)
+    explanation = Explanation._make((_checks.quote(cell), *told, chosen))
+    print(explanation)
+    return explanation
+
+
+def _question(cell: Cell, input_size: int | None, engine: str = "auto") -> Any:
+    size = cell.output_size if input_size is None else _checks.positive("input_size", input_size)
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    params = jax.eval_shape(lambda key: cell.init(key, size), key)
+    carry = jax.eval_shape(lambda params: cell.initial_carry(params, (2,)), params)
+    floats = [a.dtype for a in jax.tree.leaves(params) if jnp.issubdtype(a.dtype, jnp.floating)]
+    x = jax.ShapeDtypeStruct((2, size), floats[0] if floats else jnp.zeros(()).dtype)
+
+    def instant(params, carry, x):
+        return _instant.body(cell, cell.step, reverse=False)(
+            (params, None), carry, (x, _instant.ALWAYS)
+        )
+
+    asked = {"steps": None, "keep": "gates", "engine": engine}
+    return ask(instant, None, params, carry, x, **asked)
+
+
+def _told(r: Reading) -> tuple[str, ...]:
+    products = [f"{_operands(j)} -> {', '.join(_form(o) for o in j.outs)}" for j in r.joints]
+    kept = [*r.carry_in, *r.points, *r.read]
+    return (
+        _counted(r.once),
+        _counted(r.time),
+        _counted(r.loop),
+        "; ".join(products) or "none",
+        ", ".join(map(_form, kept)) or "nothing",
+        _linear.why_not(r) or "yes",
+    )
+
+
+def _operands(joint: Joint) -> str:
+    of = joint.equation.invars
+    widths = f" of {len(joint.weights)} weights" if joint.weights else ""
+    added = sum(map(len, joint.terms))
+    return f"{_form(of[0])} · {_form(of[1])}{widths}, {added} added"
+
+
+def _form(v: Any) -> str:
+    return v.aval.str_short()
+
+
+def _counted(equations: list) -> str:
+    counts = Counter(e.primitive.name for e in equations)
+    return ", ".join(f"{n} {name}" for name, n in counts.most_common()) or "nothing"

@@ -1,0 +1,99 @@
+"""The ways to walk, a table: the first that fits a question is taken; the plain scan fits all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple, get_args
+
+import jax
+
+from jaxrnn.engine import _derived, _linear, _plain
+from jaxrnn.engine._read import Reading, Unread
+
+Engine = Literal["auto", "associative", "derived", "sequential", "chunked", "scan"]
+ENGINES = get_args(Engine)
+Keep = Literal["gates", "carries", "chunks"]
+
+
+class Question(NamedTuple):
+    """A walk that is asked for: its instant, and the same as it was read, or why it was not."""
+
+    body: Callable
+    reading: Reading | None
+    unread: str
+    steps: Any
+    keep: str
+    engine: str
+    platform: str
+
+
+class Path(NamedTuple):
+    """``fits(question)`` is None, or the refusal in a sentence; ``walk(question, keep, reverse,
+    shared, carry, timed)`` is `jax.lax.scan` of the question's body."""
+
+    name: str
+    fits: Callable[[Question], str | None]
+    walk: Callable
+
+
+def _derived_fits(question: Question) -> str | None:
+    if question.reading is None:
+        return f"`step` cannot be read: {question.unread}."
+    if isinstance(question.steps, int) and question.steps == 0:
+        return "there is no instant to read."
+    return None
+
+
+def _linear_fits(question: Question) -> str | None:
+    why = _derived_fits(question)
+    if why is not None or question.reading is None:
+        return why
+    if question.keep == "carries":
+        return 'keep="carries" is less than a walk of pairs keeps.'
+    return _linear.why_not(question.reading)
+
+
+def _associative_fits(question: Question) -> str | None:
+    """Where nobody asks for it, where it was measured to be faster: on two cores a loop wins at
+    every length."""
+    if question.engine == "auto" and question.platform == "cpu":
+        return "on a CPU a loop is faster."
+    return _linear_fits(question)
+
+
+def _linear_path(solver: str, fits: Callable = _linear_fits) -> Path:
+    return Path(solver, fits, lambda q, *how: _linear.walk(solver, q.reading, *how))
+
+
+PATHS = (
+    _linear_path("associative", _associative_fits),
+    Path("derived", _derived_fits, lambda q, *how: _derived.walk(q.reading, *how)),
+    _linear_path("sequential"),
+    _linear_path("chunked"),
+    Path("scan", lambda question: None, lambda q, *how: _plain.walk(q.body, *how)),
+)
+
+
+def ask(body: Callable, narrow: Any, shared: Any, carry: Any, timed: Any, **asked: Any) -> Question:
+    """The question of a walk of `body`; `timed` is one instant, that only the plain scan spares."""
+    reading, unread = None, ""
+    if asked["engine"] != "scan":
+        try:
+            reading = Reading(body, shared, carry, timed, narrow)
+        except Unread as why:
+            unread = str(why)
+    return Question(body, reading, unread, platform=jax.default_backend(), **asked)
+
+
+def take(question: Question) -> tuple[Path, dict[str, str]]:
+    """The path for the engine asked, and why those before it in the table were refused."""
+    refused: dict[str, str] = {}
+    for path in PATHS:
+        if question.engine not in ("auto", path.name):
+            continue
+        why = path.fits(question)
+        if why is None:
+            return path, refused
+        refused[path.name] = why
+    (why,) = refused.values()
+    raise ValueError(f'engine="{question.engine}" does not fit: {why}')

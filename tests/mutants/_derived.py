@@ -1,0 +1,200 @@
+"""Mutants of the derived walk and its adjoint, and of the scan that overwrites what it has read."""
+
+from __future__ import annotations
+
+from ._mutant import Group, Mutant, laws, tests
+
+FILE, SUMS, OVERWRITE_PY = "engine/_derived.py", "engine/_sums.py", "engine/_overwrite.py"
+
+DERIVED = Group(
+    "The derived adjoint",
+    laws("lstm-one gru-one", "fast_is_plain")
+    + laws("gru-reversed", "unroll_is_the_loop")
+    + laws("gru-one", "what_is_kept_changes_nothing")
+    + tests(
+        "test_derived.py",
+        """test_odd_steps[weight_used_elsewhere]
+        test_odd_steps[weight_used_twice]
+        test_odd_steps[integer]""",
+    )
+    + laws("lstm-one", "gradient_of_gradient")
+    + tests(
+        "test_holes.py",
+        """test_16_bit_gradients_add_up_in_float32""",
+    )
+    + tests(
+        "test_memory.py",
+        """test_one_carry_a_chunk_whatever_T[11-True]
+        test_no_step_copies_all_of_time[Unroll(cell=GRU(hidden_size=64))]""",
+    ),
+    (
+        Mutant(
+            "adjoint-of-one-direction",
+            "backwards every walk counts as a forward one",
+            FILE,
+            "reverse=not reverse, late=False",
+            "reverse=True, late=False",
+        ),
+        Mutant(
+            "final-carry-cut",
+            "the cotangent of the final carry is dropped",
+            FILE,
+            "state = _pick(dafter, at_carry), [",
+            "state = [jnp.zeros_like(a) for a in _pick(dafter, at_carry)], [",
+        ),
+        Mutant(
+            "cotangents-shifted",
+            "output t gets the cotangent of t - 1",
+            FILE,
+            "before, _pick(douts, at_outs)\n",
+            "before, [jnp.roll(a, 1, 0) for a in _pick(douts, at_outs)]\n",
+        ),
+        Mutant(
+            "outputs-not-shifted",
+            "the carry before an instant is the output of it",
+            FILE,
+            "return jnp.concatenate(parts)",
+            "return outs",
+        ),
+        Mutant(
+            "outputs-shifted-one-way",
+            "a reversed walk's outputs are shifted as a forward one's",
+            FILE,
+            "[outs[1:], first[None]] if reverse else [first[None], outs[:-1]]",
+            "[first[None], outs[:-1]]",
+        ),
+        Mutant(
+            "first-carry-lost",
+            "the carry before all is the first output",
+            FILE,
+            "else [first[None], outs[:-1]]",
+            "else [outs[:1], outs[:-1]]",
+        ),
+        Mutant(
+            "kept-stopped",
+            "a stop_gradient on the sums that are kept: second derivatives lose their paths",
+            FILE,
+            "before, read, _put(points, instead, sums))",
+            "before, read, jax.lax.stop_gradient(_put(points, instead, sums)))",
+        ),
+        Mutant(
+            "drives-cut",
+            "what is added to a product, and comes from x, gets no gradient",
+            FILE,
+            "add(dread, source, delta[out])",
+            "add(dread, source, 0 * delta[out])",
+        ),
+        Mutant(
+            "terms-cut",
+            "what is added to a product, and comes from params, gets no gradient",
+            FILE,
+            "if isinstance(source, Literal) or not inexact(source.aval):",
+            "if isinstance(source, Literal) or reading.rank(source) != TIME:",
+        ),
+        Mutant(
+            "gradient-of-one-place",
+            "of what is read in several places, the last one's gradient counts",
+            FILE,
+            "to[v] = to[v] + a.astype(to[v].dtype) if v in to else a",
+            "to[v] = a",
+        ),
+        Mutant(
+            "merged-gradient-in-reverse",
+            "the gradient of a merged product's weights comes in reverse order",
+            FILE,
+            "for part in parts]))",
+            "for part in parts[::-1]]))",
+        ),
+        Mutant(
+            "merged-deltas-in-reverse",
+            "the deltas of a merged product go back through each other's weights",
+            FILE,
+            "whole = joint.merge(cts)",
+            "whole = joint.merge(cts[::-1])",
+        ),
+        Mutant(
+            "own-slot-lost",
+            "the drives that are read come back in the places of the sums",
+            FILE,
+            "instead[len(over_points) :])\n    dread =",
+            "instead[: len(over_read)])\n    dread =",
+        ),
+        Mutant(
+            "loop-adds-up-the-last",
+            "what gradients are added up in the loop is that of the last instant",
+            FILE,
+            "[a + b.astype(a.dtype) for a, b in zip(sums, dfree, strict=True)]",
+            "[b.astype(a.dtype) for a, b in zip(sums, dfree, strict=True)]",
+        ),
+        Mutant(
+            "integers-are-floats",
+            "an integer leaf of the carry is to have a cotangent",
+            FILE,
+            "if inexact(a)]\n\n\ndef _pick",
+            "]\n\n\ndef _pick",
+        ),
+        Mutant(
+            "lean-chunks-in-order",
+            'keep="carries": a reversed walk takes its chunks from the first to the last',
+            FILE,
+            "in_chunks(chunk, reverse, carry, xs)",
+            "in_chunks(chunk, False, carry, xs)",
+        ),
+        Mutant(
+            "lean-last-chunk-counts",
+            'keep="carries": the params\' gradient is that of the last chunk',
+            FILE,
+            "[a + b.astype(a.dtype) for a, b in zip(dshared, here, strict=True)]",
+            "[b.astype(a.dtype) for a, b in zip(dshared, here, strict=True)]",
+        ),
+        Mutant(
+            "sums-in-16-bits",
+            "gradients of 16 bits are added up in 16 bits",
+            SUMS,
+            "return jnp.zeros_like(a, dtype=_wide(a))",
+            "return jnp.zeros_like(a)",
+        ),
+        Mutant(
+            "sums-copied",
+            "a sum is written over its drive at once, for which XLA copies all of time",
+            FILE,
+            "reverse=reverse, late=True",
+            "reverse=reverse, late=False",
+        ),
+    ),
+)
+
+OVERWRITE = Group(
+    "Overwriting",
+    laws("lstm-one lstm-reversed gru-one", "equals_its_twin_with_gaps"),
+    (
+        Mutant(
+            "overwrites-the-next",
+            "what comes late is written over what the next instant has not read yet",
+            OVERWRITE_PY,
+            "t + (1 if reverse else -1)",
+            "t + (-1 if reverse else 1)",
+        ),
+        Mutant(
+            "overwrites-itself",
+            "what comes late is written over the instant that is read next",
+            OVERWRITE_PY,
+            "jnp.clip(t + (1 if reverse else -1), 0, T - 1)",
+            "t",
+        ),
+        Mutant(
+            "overwrites-the-other-end",
+            "the last of what comes late goes to the other end",
+            OVERWRITE_PY,
+            "write(spent, last, end)",
+            "write(spent, last, T - 1 - end)",
+        ),
+        Mutant(
+            "overwrites-out-of-order",
+            "of several, what comes instead of one is written over another",
+            OVERWRITE_PY,
+            "pairs = zip(buffers, values, strict=True)",
+            "pairs = zip(buffers, values[::-1], strict=True)",
+        ),
+    ),
+)

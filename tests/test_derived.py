@@ -1,0 +1,207 @@
+"""The derived walk of any step is its plain scan: outputs and every gradient, both ways."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import pytest
+from _agrees import T, agrees, inexact, of_floats, pulled, question
+from _odd_steps import ODD, H, I, usual
+from jax.sharding import AxisType
+from jax.sharding import PartitionSpec as P
+
+import jaxrnn
+from jaxrnn import engine
+from jaxrnn.testing import same
+
+USUAL_CELL = dataclasses.replace(ODD["jit_of_it"], function=usual)
+
+
+DAILY = [  # the rest is slow
+    "jit_of_it",
+    "custom_vjp_of_a_product",
+    "cond_of_the_carry",
+    "scan_inside",
+    "while_of_the_input",
+    "convolutions",
+    "weight_first",
+    "weights_of_one_operand",
+    "sums_that_leave_at_once",
+    "weight_used_twice",
+    "weight_used_elsewhere",
+    "many_terms",
+    "product_of_carry_and_input",
+    "product_with_itself",
+    "gates_of_unequal_parts",
+    "a_gate_used_raw_too",
+    "without_batch",
+    "integer",
+    "random_key",
+    "swapped",
+    "one_value_in_two_leaves",
+    "a_leaf_that_none_reads",
+    "no_params",
+    "y_is_of_params",
+]
+
+
+@pytest.mark.parametrize(
+    "name", [n if n in DAILY else pytest.param(n, marks=pytest.mark.slow) for n in ODD]
+)
+def test_odd_steps(name):
+    agrees(ODD[name])
+
+
+GAPS = {"lengths": jnp.array([5, 0, 3]), "resets": jnp.arange(3 * T).reshape(T, 3) % 4 == 1}
+GAPPED = ("many_terms", "one_value_in_two_leaves", "integer")
+OF_THREE_ROWS = [name for name, cell in ODD.items() if cell.batch == (3,)]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [n if n in GAPPED else pytest.param(n, marks=pytest.mark.slow) for n in OF_THREE_ROWS],
+)
+def test_odd_steps_with_gaps(name):
+    agrees(ODD[name], when=GAPS)
+
+
+@pytest.mark.parametrize(
+    "name", ["swapped", pytest.param("sums_that_leave_at_once", marks=pytest.mark.slow)]
+)
+def test_zones(name, getkey):
+    agrees(ODD[name], when=GAPS | {"key": getkey()}, dropout=jaxrnn.Dropout(zoneout=0.4))
+
+
+@pytest.mark.parametrize("keep", ["carries", "chunks"])
+@pytest.mark.parametrize(
+    "name", [n if n in GAPPED else pytest.param(n, marks=pytest.mark.slow) for n in ODD]
+)
+def test_what_is_kept(name, keep):
+    agrees(ODD[name], asked={"steps": 7}, keep=keep)
+
+
+def test_one_instant():
+    agrees(ODD["swapped"], asked={"steps": 1})
+
+
+def test_no_instant():
+    agrees(ODD["swapped"], asked={"steps": 0}, fast="auto")
+
+
+def over_params(walk):
+    return lambda *a: jax.vmap(walk)(*(jnp.stack([b, 1.1 * b, b - 0.1]) for b in a))
+
+
+def over_inputs(walk):
+    def mapped(*a):
+        axes = (*(None for _ in a[1:]), 0)
+        return jax.vmap(walk, axes)(*a[:-1], jnp.stack([a[-1], a[-1] + 1]))
+
+    return mapped
+
+
+def gradients(walk):
+    def loss(*a):
+        return sum((o**2).sum() for o in inexact(walk(*a)))
+
+    def grads(*a):
+        return list(jax.grad(loss, tuple(range(len(a))))(*a))
+
+    return grads
+
+
+def spread_out(walk):
+    mesh = jax.make_mesh((2,), ("d",), axis_types=(AxisType.Auto,))
+    return jax.shard_map(walk, mesh=mesh, in_specs=P(), out_specs=P())
+
+
+def split_rows(walk):
+    """The carry and xs by their rows: last but one, and last of the arrays."""
+    mesh = jax.make_mesh((3,), ("d",), axis_types=(AxisType.Auto,))
+
+    def split(*a):
+        of = (*(P() for _ in a[2:]), P("d"), P(None, "d"))
+        return jax.shard_map(walk, mesh=mesh, in_specs=of, out_specs=[P("d"), P(None, "d")])(*a)
+
+    return split
+
+
+WRAPS = [over_params, gradients, split_rows]
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        *WRAPS,
+        *(
+            pytest.param(w, marks=pytest.mark.slow)
+            for w in (over_inputs, jax.checkpoint, spread_out)
+        ),
+    ],
+)
+def test_transformations(wrap):
+    agrees(USUAL_CELL, wrap=wrap)
+
+
+SHARED = (
+    "under vmap, JAX 0.10 counts the cotangent of an output of a custom_vjp that no mapped input "
+    "reaches once for each row; JAX 0.12 refuses it"
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("wrap", [over_inputs, gradients])
+@pytest.mark.parametrize("name", DAILY)
+def test_transformations_of_all(name, wrap, request):
+    if name.startswith("custom_vjp") and wrap is gradients:
+        pytest.skip("its rule is not that of its derivative")
+    if (name, wrap) == ("swapped", over_inputs):
+        request.applymarker(pytest.mark.xfail(reason=SHARED))
+    agrees(ODD[name], 1e-11, wrap=wrap)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("dtype", "within"), [(jnp.bfloat16, 0.1), (jnp.float32, 1e-5)])
+def test_small_dtypes(dtype, within):
+    agrees(USUAL_CELL, within, asked={"dtype": dtype})
+
+
+@pytest.mark.parametrize("concrete", [True, False])
+def test_closed_over(concrete, getkey):
+    """An array that `step` closes over is a constant; a traced one has a gradient."""
+    u, grads = jax.random.normal(getkey(), (H, H)) / 2, {}
+    for engine_name in ("derived", "scan"):
+
+        def loss(u, engine_name=engine_name):
+            def step(p, h, x):
+                return jnp.tanh(h @ u + x @ p.w), h @ u * u.sum()
+
+            cell = dataclasses.replace(USUAL_CELL, function=step)
+            walk = jaxrnn.unroll(cell, engine=engine_name).apply
+            values = question(cell)
+            outs, back = pulled(*of_floats(walk, *values))
+            return sum((a**2).sum() for a in (*outs, *(back if concrete else ())))
+
+        grads[engine_name] = loss(u) if concrete else jax.grad(loss)(u)
+    same(grads["derived"], grads["scan"], 1e-12)
+
+
+def choice(cell):
+    return engine.choose(cell, input_size=I)
+
+
+def test_side_effects_fall_back(capfd):
+    def loud(p, h, x):
+        jax.debug.print("{}", h.sum())
+        return usual(p, h, x)
+
+    cell = dataclasses.replace(USUAL_CELL, function=loud)
+    why = choice(cell).refused["derived"]
+    assert choice(cell).path == "scan" and "it has side effects (" in why
+    assert why in str(engine.explain(cell, I))
+    with pytest.raises(ValueError, match="side effects"):
+        agrees(cell)
+    params, carry, xs = question(cell)
+    ys = jaxrnn.unroll(cell).apply(params, carry, xs)[1]
+    same(ys, jaxrnn.unroll(USUAL_CELL).apply(params, carry, xs)[1], 1e-12)
+    assert capfd.readouterr().out.count("\n") >= T
