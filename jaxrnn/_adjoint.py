@@ -3,7 +3,7 @@
 `jax.custom_vjp` refuses `jax.jvp`. Here the tangents L ṫ come of a linear equation,
 (t, o - L t) = (ṫ, 0), which JAX solves either way: forwards, L is its own derivative of the
 function; where it transposes the equation, Lᵀ is the adjoint given. A derivative of the derivative
-goes through L too: the adjoint itself is never differentiated.
+goes through L and through `forwards`, which must be plain JAX: the adjoint is not differentiated.
 """
 
 from __future__ import annotations
@@ -26,11 +26,17 @@ def with_adjoint(
     *,
     fixed: int = 0,
     plain: Callable | None = None,
+    only_backwards: Callable[..., bool] = lambda *_: False,
 ) -> Any:
     """`function` as `jax.custom_vjp` with ``defvjp(forwards, backwards)`` would make it. The first
     `fixed` arguments are no arrays; a cotangent may be None, for none, of what is inexact too.
-    Where JAX
-    differentiates the function itself, it does so with `plain`, which gives the same."""
+    Where JAX differentiates the function itself, it does so with `plain`, which gives the same.
+
+    Under `jax.vmap`, JAX takes an output and its tangent to be mapped alike: where not every input
+    counts for every output, both functions make it so by `reached`.
+
+    Where `only_backwards` of the arguments says so, it is that `jax.custom_vjp`: what has itself
+    no derivative forwards."""
 
     def rule(*args):
         *still, primals, tangents = args
@@ -58,12 +64,14 @@ def with_adjoint(
         tangent = partial(jax.checkpoint(jax.jit(tangent)), pick(leaves, at))
         values = [leaves[i] for i in floats(leaves)]
         of = _solved(tangent, adjoint, values, pick(all_tangents, at), pick(out_leaves, at_outs))
-        nothing = [np.zeros(jnp.shape(a), jax.dtypes.float0) for a in out_leaves]
+        nothing = [None if inexact(a) else np.zeros(a.shape, jax.dtypes.float0) for a in out_leaves]
         return outs, jax.tree.unflatten(out_tree, put(nothing, at_outs, of))
 
     derived: Any = jax.custom_jvp(function, nondiff_argnums=tuple(range(fixed)))
     derived.defjvp(rule, symbolic_zeros=True)
-    return derived
+    other: Any = jax.custom_vjp(function, nondiff_argnums=tuple(range(fixed)))
+    other.defvjp(forwards, backwards)
+    return lambda *args: (other if only_backwards(*args) else derived)(*args)
 
 
 def _solved(
@@ -73,17 +81,11 @@ def _solved(
     JAX solves for the parts of an equation together: all are linear, or have a tangent of their
     own, or none is. So each is linked to all, by nought times them."""
 
-    def link(parts):  # the sum of none of their numbers: 0
-        return sum(map(_none_of, parts), jnp.zeros((), float))
-
-    def linked(parts, to):
-        return [a + to.astype(a.dtype) for a in parts]
-
     def times(parts, factor):
         return [a * factor.astype(a.dtype) for a in parts]
 
     def matvec(x):
-        one = 1 + link(primals)
+        one = 1 + _link(primals)
         some, outs = x
         rest = [a - b for a, b in zip(times(outs, one), tangent(some), strict=True)]
         return times(some, one), rest
@@ -96,10 +98,27 @@ def _solved(
         some, outs = cts
         return [a + b for a, b in zip(some, adjoint(outs), strict=True)], outs
 
-    to = link(tangents[:1])
-    b = linked(tangents, to), [jnp.broadcast_to(to.astype(a.dtype), a.shape) for a in outs]
+    to = _link(tangents[:1])
+    b = _linked(tangents, to), [jnp.broadcast_to(to.astype(a.dtype), a.shape) for a in outs]
     some, outs = jax.lax.custom_linear_solve(matvec, b, solve, transpose_solve)
-    return linked(outs, link([*some, *outs]))
+    return _linked(outs, _link([*some, *outs]))
+
+
+def reached(outs: Any, primals: Any) -> Any:
+    """`outs`, each reached by all of `primals`: nought times them is added."""
+    leaves, tree = jax.tree.flatten(outs)
+    at, of = floats(leaves), jax.tree.leaves(primals)
+    some = _linked(pick(leaves, at), _link(pick(of, floats(of))))
+    return jax.tree.unflatten(tree, put(leaves, at, some))
+
+
+def _link(parts: list) -> jax.Array:
+    """The sum of none of their numbers: 0."""
+    return sum(map(_none_of, parts), jnp.zeros((), float))
+
+
+def _linked(parts: list, to: jax.Array) -> list:
+    return [a + to.astype(a.dtype) for a in parts]
 
 
 def _none_of(a: jax.Array) -> jax.Array:

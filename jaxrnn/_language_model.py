@@ -129,9 +129,7 @@ class LanguageModel:
         ``jax.value_and_grad(lm.loss, has_aux=True)`` trains. exp(loss) is the perplexity.
 
         The mean is over valid positions where `lengths` or `mask` are given, in float32 at least,
-        and 0 over none. A valid target outside 0…V-1 makes the loss NaN, and its gradients. For
-        forward-mode differentiation take ``jaxrnn.cross_entropy(lm.apply(…)[1], targets)``, with
-        the layer's `engine` "scan".
+        and 0 over none. A valid target outside 0…V-1 makes the loss NaN, and its gradients.
         """
         when = {"lengths": lengths, "mask": mask, "resets": resets}
         carry, ys = self._features(params, carry, tokens, when, key)

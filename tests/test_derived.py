@@ -143,20 +143,12 @@ def test_transformations(wrap):
     agrees(USUAL_CELL, wrap=wrap)
 
 
-SHARED = (
-    "under vmap, JAX 0.10 counts the cotangent of an output of a custom_vjp that no mapped input "
-    "reaches once for each row; JAX 0.12 refuses it"
-)
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("wrap", [over_inputs, gradients])
 @pytest.mark.parametrize("name", DAILY)
-def test_transformations_of_all(name, wrap, request):
+def test_transformations_of_all(name, wrap):
     if name.startswith("custom_vjp") and wrap is gradients:
         pytest.skip("its rule is not that of its derivative")
-    if (name, wrap) == ("swapped", over_inputs):
-        request.applymarker(pytest.mark.xfail(reason=SHARED))
     agrees(ODD[name], 1e-11, wrap=wrap)
 
 

@@ -56,7 +56,7 @@ def test_the_formula(name):
         assert abs(deep - 3 * bytes_[keep] - 2 * T * number) <= small, keep
         outputs = 0 if keep == "chunks" else 2 * T * number  # of which it makes one array
         both = estimate_bytes(bidirectional(layer.cell, keep=keep), T, B)
-        assert both == 2 * bytes_[keep] + outputs
+        assert abs(both - 2 * bytes_[keep] - outputs) <= 4 * H  # which gates are a tanh's
         assert estimate_bytes(layer, T, (4, 8)) == bytes_[keep]
         wide = 4 * sum(a.size for a in jax.tree.leaves(one.init(jax.random.key(0), H)))
         halves = bytes_[keep] / 2 + (wide if keep == "chunks" else 0)

@@ -15,8 +15,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax.extend.core import Literal
+from jax.tree_util import Partial
 
-from jaxrnn._adjoint import floats, inexact, pick, put, whole, with_adjoint
+from jaxrnn._adjoint import floats, inexact, pick, put, reached, whole, with_adjoint
 from jaxrnn.engine import _activations, _instant, _overwrite, _products, _sums
 from jaxrnn.engine._chunks import in_chunks
 from jaxrnn.engine._project import do, project
@@ -45,7 +46,8 @@ def _walk(reading: Reading, reverse: bool, shared: list, carry: list, xs: list) 
         return after, outs
 
     T = _overwrite.steps(xs[0].shape[0])
-    return jax.lax.scan(body, carry, drives, length=T, reverse=reverse)
+    outs = jax.lax.scan(body, carry, drives, length=T, reverse=reverse)
+    return reached(outs, (shared, carry, xs))
 
 
 def plain(reading: Reading, reverse: bool, shared: list, carry: list, xs: list) -> Any:
@@ -73,15 +75,16 @@ def _run_forwards(reading, reverse, shared, carry, xs):
     after, sums, (outs, (before, points)) = _overwrite.scan(
         body, carry, pick(drives, spent), put(drives, spent), T, reverse=reverse, late=True
     )
+    after, outs = reached((after, outs), (shared, carry, xs))
     before = before, pick(carry, [*reading.echoes]), pick(outs, [*reading.echoes.values()])
     kept = _read(reading, drives), put(points, instead, sums)
-    return (after, outs), (T, back, w, before, *kept)
+    return (after, outs), (back, w, before, *kept)
 
 
 def _run_backwards(reading, reverse, residuals, cotangents):
-    T, back, w, before, *kept = residuals
+    back, w, before, *kept = residuals
     before = _before(reading, reverse, *before)
-    dw, dcarry, ddrives = adjoint(reading, reverse, T, w, before, *kept, *cotangents)
+    dw, dcarry, ddrives = adjoint(reading, reverse, w, before, *kept, *cotangents)
     dshared, dxs = back(dw, ddrives)
     return dshared, dcarry, dxs
 
@@ -96,14 +99,14 @@ def _projected(reading: Reading, shared: list, xs: list) -> tuple[Any, Callable]
         return [pick(of, floats(of)) for of in both], both
 
     some = pick(shared, at_shared), pick(xs, at_xs)
-    _, pull, (w, drives) = jax.vjp(projected, *some, has_aux=True)
+    _, pull, both = jax.vjp(projected, *some, has_aux=True)
+    return both, Partial(_back, pull, both, (shared, xs))
 
-    def back(dw, ddrives):
-        dshared, dxs = pull([whole(dw, w), whole(ddrives, drives)])
-        nothing = [None] * len(shared), [None] * len(xs)
-        return put(nothing[0], at_shared, dshared), put(nothing[1], at_xs, dxs)
 
-    return (w, drives), back
+def _back(pull, both, given, *cotangents):
+    gradients = pull(list(map(whole, cotangents, both)))
+    pairs = zip(given, gradients, strict=True)
+    return [put([None] * len(of), floats(of), some) for of, some in pairs]
 
 
 def _read(reading: Reading, drives: list) -> list:
@@ -121,7 +124,8 @@ def _before(reading: Reading, reverse: bool, before: list, first: list, outs: li
     return put(before, [*reading.echoes], list(map(shifted, first, outs)))
 
 
-run = with_adjoint(_walk, _run_forwards, _run_backwards, fixed=2, plain=plain)
+_adjoint = partial(with_adjoint, plain=plain, only_backwards=lambda reading, *_: reading.one_way)
+run = _adjoint(_walk, _run_forwards, _run_backwards, fixed=2)
 
 
 def _lean_forwards(reading, reverse, shared, carry, xs):
@@ -129,7 +133,7 @@ def _lean_forwards(reading, reverse, shared, carry, xs):
     Chunks, both ways, for then no drive or joint is there for all of time."""
 
     def chunk(carry, xs):
-        w, drives = project(reading, shared, xs)
+        (w, drives), _ = _projected(reading, shared, xs)
 
         def body(carry, drives):
             after, outs, _ = instant(reading, w, carry, drives)
@@ -139,6 +143,7 @@ def _lean_forwards(reading, reverse, shared, carry, xs):
         return jax.lax.scan(body, carry, drives, length=T, reverse=reverse)
 
     after, (outs, before) = in_chunks(chunk, reverse, carry, xs)
+    after, outs = reached((after, outs), (shared, carry, xs))
     before = before, pick(carry, [*reading.echoes]), pick(outs, [*reading.echoes.values()])
     return (after, outs), (shared, before, xs)
 
@@ -153,8 +158,7 @@ def _lean_backwards(reading, reverse, residuals, cotangents):
         (w, drives), back = _projected(reading, shared, xs)
         _, _, points = jax.vmap(partial(instant, reading), (None, 0, 0))(w, before, drives)
         kept, cts = (_read(reading, drives), points), (put(before, at_carry, dafter), douts)
-        T = xs[0].shape[0]
-        dw, dbefore, ddrives = adjoint(reading, reverse, T, w, before, *kept, *cts)
+        dw, dbefore, ddrives = adjoint(reading, reverse, w, before, *kept, *cts)
         here, dxs = back(dw, ddrives)
         pairs = zip(dshared, pick(here, at_shared), strict=True)
         dshared = [a + b.astype(a.dtype) for a, b in pairs]
@@ -167,7 +171,7 @@ def _lean_backwards(reading, reverse, residuals, cotangents):
     return tuple(put([None] * len(all_), at, some) for all_, at, some in of)
 
 
-lean = with_adjoint(_walk, _lean_forwards, _lean_backwards, fixed=2, plain=plain)
+lean = _adjoint(_walk, _lean_forwards, _lean_backwards, fixed=2)
 
 
 def instant(reading: Reading, w: list, carry: list, drives: list) -> tuple[list, list, list]:
@@ -243,8 +247,10 @@ def _do(reading: Reading, e: Any, env: dict) -> None:
     env |= dict(zip(e.outvars, outs, strict=True))
 
 
-def adjoint(reading, reverse, T, w, before, read, points, dafter, douts):
+def adjoint(reading, reverse, w, before, read, points, dafter, douts):
     """The cotangents of w, the carry before all, and the drives; None for none."""
+    timed = jax.tree.leaves((before, read, points, douts))
+    T = timed[0].shape[0] if timed else 0
     at_carry, at_read = floats(before), floats(read)
     at_outs, at_free = floats(douts), [reading.w.index(v) for v in reading.free]
     over_points = [i for i, v in enumerate(reading.points) if reading.settled(v)]

@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 from jax.extend.core import Literal
 
-from jaxrnn._adjoint import floats, pick, put, with_adjoint
+from jaxrnn._adjoint import floats, inexact, pick, put, reached, with_adjoint
 from jaxrnn.engine._chunks import in_chunks
 from jaxrnn.engine._derived import instant, plain, shared_leaves
 from jaxrnn.engine._project import do, project
@@ -159,7 +159,8 @@ def _walk(reading, reverse, solver, shared, carry, xs):
         return instant(reading, w, before, drives)[1]
 
     outs = jax.vmap(outputs, axis_size=xs[0].shape[0])(before, drives)
-    return [of[0 if reverse else -1] for of in after], outs
+    outs = [of[0 if reverse else -1] for of in after], outs
+    return reached(outs, (shared, carry, xs))
 
 
 def _walk_forwards(*question):
@@ -174,16 +175,14 @@ def _walk_forwards(*question):
 
     _, pull, both = jax.vjp(of_floats, *map(pick, given, at), has_aux=True)
 
-    def back(cts):
-        gradients = pull([pick(of, floats(a)) for of, a in zip(cts, both, strict=True)])
-        return [put([None] * len(a), i, d) for a, i, d in zip(given, at, gradients, strict=True)]
-
-    return both, back
+    return both, (pull, given)
 
 
-def _walk_backwards(*question):
-    *_, back, cts = question
-    return back(cts)
+def _walk_backwards(reading, reverse, solver, residuals, cts):
+    pull, given = residuals
+    gradients = pull([[ct for ct in of if ct is not None and inexact(ct)] for of in cts])
+    pairs = zip(given, gradients, strict=True)
+    return [put([None] * len(of), floats(of), some) for of, some in pairs]
 
 
 def _plain(reading, reverse, solver, *given):
@@ -191,7 +190,14 @@ def _plain(reading, reverse, solver, *given):
     return plain(reading, reverse, *given)
 
 
-run = with_adjoint(_walk, _walk_forwards, _walk_backwards, fixed=3, plain=_plain)
+run = with_adjoint(
+    _walk,
+    _walk_forwards,
+    _walk_backwards,
+    fixed=3,
+    plain=_plain,
+    only_backwards=lambda reading, *_: reading.one_way,
+)
 
 
 def _shifted(reverse: bool, first: Any, of: Any) -> Any:
@@ -202,6 +208,10 @@ def _shifted(reverse: bool, first: Any, of: Any) -> Any:
 def solve(solver: str, reverse: bool, a: Any, b: Any, first: Any) -> Any:
     """c (T, …) with c_t = a_t ⊙ c_{t-1} + b_t from c before all, `first`; from the end if
     `reverse`."""
+    return _solve(solver, reverse, a, b, first)
+
+
+def _solve(solver, reverse, a, b, first):
     if solver == "sequential":
 
         def step(c, pair):
@@ -213,7 +223,7 @@ def solve(solver: str, reverse: bool, a: Any, b: Any, first: Any) -> Any:
     if solver == "chunked":
 
         def part(first, pairs):
-            c = solve("associative", reverse, *pairs, first)
+            c = _solve("associative", reverse, *pairs, first)
             return c[0 if reverse else -1], c
 
         return in_chunks(part, reverse, first, (a, b))[1]
@@ -238,7 +248,7 @@ def _solve_backwards(solver, reverse, residuals, dc):
 
 
 def _solve_forwards(solver, reverse, a, b, first):
-    c = solve(solver, reverse, a, b, first)
+    c = _solve(solver, reverse, a, b, first)
     return c, (a, first, c)
 
 

@@ -100,10 +100,14 @@ def over_all_time(equation: Any, narrow: Any, at: int, x: Any, cts: Any, weight:
 def over_time(equation: Any, narrow: Any, x: Any, w: Any) -> Any:
     """A plain product for all of time. JAX's own rule for the gradient of w contracts in an order
     for which XLA first transposes the cotangent, the largest array here; `outer` does not."""
+    return _forwards(equation, narrow, x, w)
+
+
+def _forwards(equation: Any, narrow: Any, x: Any, w: Any) -> Any:
     return _dot(equation, narrow, x, w, ((x.ndim - 1,), (0,)))
 
 
 over_time.defvjp(
-    lambda equation, narrow, x, w: (over_time(equation, narrow, x, w), (x, w)),
+    lambda equation, narrow, x, w: (_forwards(equation, narrow, x, w), (x, w)),
     lambda equation, narrow, operands, ct: tuple(adjoint(equation, narrow, operands, (0, 1), ct)),
 )

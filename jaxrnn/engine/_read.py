@@ -131,6 +131,7 @@ class Reading:
         self.x_in, self.outs = jaxpr.invars[n_shared + n_carry :], jaxpr.outvars
         self._rank = dict.fromkeys(self.shared_in, ONCE) | dict.fromkeys(self.x_in, TIME)
         self._rank |= dict.fromkeys(self.carry_in, LOOP)
+        self.one_way = _holds(jaxpr, "custom_vjp_call")  # it has no derivative forwards
         self.once, self.time, self.loop = self._sorted(jaxpr.eqns)
         self._find_joints()
         self._find_gates()
@@ -158,7 +159,22 @@ class Reading:
             used = variables(v for e in parts[rank] for v in e.invars)
             used |= variables(self.outs) if rank == LOOP else set()
             parts[rank][:0] = [e for v, e in self.spread.items() if v in used]
-        return parts
+        parts[LOOP][:0] = flags = self._flags_of_the_loop(*parts[TIME:])
+        return parts[ONCE], [e for e in parts[TIME] if e not in flags], parts[LOOP]
+
+    def _flags_of_the_loop(self, time: list, loop: list) -> list:
+        """Broadcasts of flags, (T, B) say to (T, B, H), that the loop alone reads."""
+        used = variables([*self.outs, *(v for e in loop for v in e.invars)])
+        others, found = set(), []
+        for e in reversed(time):
+            (out, *_), of = e.outvars, variables(e.invars)
+            is_flags = e.primitive.name == SPREAD and not inexact(out.aval)
+            if is_flags and out in used and out not in others:
+                found.insert(0, e)
+                used |= of
+            else:
+                others |= of
+        return found
 
     def _find_joints(self) -> None:
         uses: dict[Any, list] = {}
@@ -248,6 +264,8 @@ class Reading:
         self.over: dict[Any, Any] = {}
         counts: dict[Any, int] = {}
         for v in [*operands, *terms]:
+            if isinstance(v, Literal):
+                continue
             counts[v] = counts.get(v, 0) + 1
         for j in self.joints:
             for out, terms in zip(j.outs, j.terms, strict=True):
@@ -316,6 +334,18 @@ class Reading:
             for v in variables(e.invars):
                 of.setdefault(v, []).append(e)
         return of
+
+
+def _holds(jaxpr: Any, name: str) -> bool:
+    """Is there such an equation, however deep?"""
+    inner = (v for e in jaxpr.eqns for v in jax.tree.leaves(e.params, is_leaf=_is_program))
+    return any(e.primitive.name == name for e in jaxpr.eqns) or any(
+        _holds(getattr(v, "jaxpr", v), name) for v in inner if _is_program(v)
+    )
+
+
+def _is_program(value: Any) -> bool:
+    return hasattr(value, "eqns")
 
 
 def _alike(v: Any, out: Any) -> bool:

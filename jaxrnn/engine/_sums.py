@@ -43,6 +43,10 @@ def is_narrow(a: Any) -> bool:
 @partial(jax.custom_vjp, nondiff_argnums=(1, 2, 3))
 def spread(a: jax.Array, T: Any, shape: tuple, axes: tuple) -> jax.Array:
     """`a` broadcast to (T, *shape), with its axes at `axes` of `shape`."""
+    return _spread(a, T, shape, axes)
+
+
+def _spread(a, T, shape, axes):
     return jax.lax.broadcast_in_dim(a, (T, *shape), tuple(axis + 1 for axis in axes))
 
 
@@ -50,7 +54,7 @@ def _gathered(T, shape, axes, a, da):
     return (total(da, a, axes),)
 
 
-spread.defvjp(lambda a, T, shape, axes: (spread(a, T, shape, axes), a), _gathered)
+spread.defvjp(lambda a, T, shape, axes: (_spread(a, T, shape, axes), a), _gathered)
 
 
 def total(da: jax.Array, a: Any, axes: tuple) -> jax.Array:
