@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import statistics
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxrnn
-from benchmarks import command, machine
+from benchmarks import command, in_turn, machine
 from benchmarks.report import table
 
 T, B, D, H = 35, 32, 256, 256
@@ -73,13 +72,7 @@ def measure(rounds: int) -> dict[str, dict[str, Any]]:
     results = {}
     for name, cell in (("lstm", jaxrnn.lstm), ("gru", jaxrnn.gru)):
         steps = {what: step(*variant) for what, variant in variants(cell).items()}
-        seconds = {what: [] for what in steps}
-        for round_ in range(rounds + 2):
-            for what, (call, _) in steps.items():
-                begin = time.perf_counter()
-                call()
-                if round_ >= 2:  # the first ones warm up
-                    seconds[what].append(time.perf_counter() - begin)
+        seconds = in_turn.seconds({what: call for what, (call, _) in steps.items()}, rounds)
         results[name] = {
             what: {"seconds": seconds[what], "temporary_bytes": steps[what][1]} for what in steps
         }

@@ -223,7 +223,8 @@ def _solve(solver, reverse, a, b, first):
     if solver == "chunked":
 
         def part(first, pairs):
-            c = _solve("associative", reverse, *pairs, first)
+            a, b = pairs
+            c = _solve("associative", reverse, a, b, first)
             return c[0 if reverse else -1], c
 
         return in_chunks(part, reverse, first, (a, b))[1]
