@@ -134,7 +134,7 @@ def flax_peephole(p: Params, xs: jax.Array) -> Any:
     return nn.RNN(PeepholeCell(), time_major=True).apply({"params": {"cell": cell}}, xs)
 
 
-def in_equinox(cell: Drawn) -> Callable[[Params, jax.Array], Any]:
+def in_equinox(cell: MGU | Peephole) -> Callable[[Params, jax.Array], Any]:
     """A module that sees one row, under vmap in the lax.scan that Equinox's documentation shows."""
     import equinox as eqx
 
@@ -152,7 +152,7 @@ def in_equinox(cell: Drawn) -> Callable[[Params, jax.Array], Any]:
     return walk
 
 
-def contestants(cell: Drawn) -> dict[str, Callable[[Params, jax.Array], Any]]:
+def contestants(cell: MGU | Peephole) -> dict[str, Callable[[Params, jax.Array], Any]]:
     """By name, xs -> ys of params that are the same for all."""
     layers = {"jaxrnn": jaxrnn.unroll(cell), "plain scan": jaxrnn.unroll(cell, engine="scan")}
     walks: dict[str, Callable[[Params, jax.Array], Any]] = {
@@ -164,7 +164,7 @@ def contestants(cell: Drawn) -> dict[str, Callable[[Params, jax.Array], Any]]:
     return walks | {"Flax": flax_mgu if isinstance(cell, MGU) else flax_peephole}
 
 
-def measure(cell: Drawn, rounds: int) -> dict[str, Any]:
+def measure(cell: MGU | Peephole, rounds: int) -> dict[str, Any]:
     """Seconds of every call, by what is called and by contestant."""
     key_params, key_xs, key_dys = jax.random.split(jax.random.key(1), 3)
     params = cell.init(key_params, D)

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from jaxrnn import _checks
 from jaxrnn._types import Layer
-from jaxrnn.engine._read import inlined
+from jaxrnn.engine._program import inlined
 
 
 def estimate_bytes(
@@ -30,23 +30,24 @@ def estimate_bytes(
     keep             LSTM             GRU, reset       GRU, reset       vanilla
                                       after            before
     ===============  ===============  ===============  ===============  ===============
-    ``"gates"``      5 N H            4 N H            3 N H            N H
+    ``"gates"``      5 N H            4 N H            3 N H            nothing
     ``"carries"``    N H              nothing          nothing          nothing
     ``"chunks"``     2 N H / √T       N H / √T         N H / √T         N H / √T
     ===============  ===============  ===============  ===============  ===============
 
     (``"chunks"``: at most about that.) Those are the sums that gates are taken of, x's share of n
-    where the GRU resets after its product, and c; h is the output, and is not kept again. Of a cell
-    of your own: the sums of its products, its carries that are no outputs, and what else of the
-    drives is read (`jaxrnn.engine.explain`).
+    where the GRU resets after its product, and c; h is the output, and is not kept again, nor is
+    the sum of a gate that is the output itself. Of a cell of your own: the sums of its products,
+    its carries that are no outputs, and what else of the drives is read
+    (`jaxrnn.engine.explain`).
 
     A stack keeps the sum, and the outputs of every layer but the last; a bidirectional layer the
     sum of both, and but for ``"chunks"`` the outputs of both, of which it makes one array. Dropout
     keeps its masks, whatever `keep` says.
 
     Any layer and any cell is read off its own program; nothing is run. While it works, the compiled
-    program needs up to 3 G N H more for each layer (G gates: 4, 3, 1). `input_size` (H where it is
-    None) only counts where inputs are dropped. 16-bit params are kept in float32 too by
+    program needs up to some 3 G N H more for each layer (G gates: 4, 3, 1). `input_size` (H where
+    it is None) only counts where inputs are dropped. 16-bit params are kept in float32 too by
     ``"chunks"`` and by the plain scan, for their gradients are added up in it.
     """
     _checks.layer("estimate_bytes", layer)
@@ -69,9 +70,7 @@ def estimate_bytes(
 
     question = params, carry, xs
     traced, shapes = jax.make_jaxpr(forwards, return_shape=True)(*question)
-    jaxpr = jax.make_jaxpr(partial(inlined, traced.jaxpr, traced.consts))(
-        *jax.tree.leaves(question)
-    )
+    jaxpr = inlined(traced)
     known = {*jaxpr.jaxpr.invars, *filter(_is_var, jaxpr.jaxpr.outvars[: len(shapes[0])])}
     for equation in jaxpr.jaxpr.eqns:
         if equation.primitive.name in ("reshape", "slice") and known.issuperset(equation.invars):

@@ -423,6 +423,13 @@ def two_dtypes(p, h, slow, x):
     return h, slow / 2 + h.astype(jnp.float32), h
 
 
+@odd(carry=((H,), (H,)), u=(H, H), w=(I, H), v=(H + I + H + 2, H))
+def side_by_side(p, h, c, x):
+    ones = jnp.ones((*x.shape[:-1], 2), x.dtype)
+    after = jnp.tanh(jnp.concatenate([h, x, c, ones], -1) @ p.v)
+    return after, h @ p.u + x @ p.w, after
+
+
 @odd(carry=((H,), (H,)), **USUAL)
 def swapped(p, h, c, x):
     return c, jnp.tanh(h @ p.u), h + x @ p.w

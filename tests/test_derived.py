@@ -37,6 +37,7 @@ DAILY = [  # the rest is slow
     "without_batch",
     "integer",
     "random_key",
+    "side_by_side",
     "swapped",
     "one_value_in_two_leaves",
     "a_leaf_that_none_reads",
@@ -180,6 +181,11 @@ def test_closed_over(concrete, getkey):
 
 def choice(cell):
     return engine.choose(cell, input_size=I)
+
+
+def test_inputs_and_carry_side_by_side_are_taken_apart():
+    told = engine.explain(ODD["side_by_side"], I)
+    assert told.all_time == "2 dot_general" and "concatenate" not in told.loop
 
 
 def test_side_effects_fall_back(capfd):

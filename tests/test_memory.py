@@ -15,8 +15,9 @@ from jaxrnn.testing._case import pull
 
 T, B, H = 100, 32, 64
 CELLS = {"lstm": lstm(H), "gru": gru(H), "gru-before": gru(H, "before"), "tanh": vanilla(H)}
-# Numbers kept a unit and instant: sums that a gate is taken of, and carries that are no outputs.
-GATES = {"lstm": 5, "gru": 4, "gru-before": 3, "tanh": 1}
+# Numbers kept a unit and instant: sums that a gate is taken of, and carries that are no outputs; a
+# gate that is the output itself is kept as that.
+GATES = {"lstm": 5, "gru": 4, "gru-before": 3, "tanh": 0}
 CARRIES = {"lstm": 1, "gru": 0, "gru-before": 0, "tanh": 0}
 LEAVES = {"lstm": 2, "gru": 1, "gru-before": 1, "tanh": 1}  # of the carry, H wide each
 WIDE = {"lstm": 4, "gru": 3, "gru-before": 3, "tanh": 1}
@@ -75,7 +76,7 @@ def test_what_xla_allocates(name, depth):
         estimate, allocated = estimate_bytes(deep, T, B), by_xla(deep)
         room = allocated + compiled(deep).memory_analysis().output_size_in_bytes
         assert estimate <= room, keep
-        assert allocated <= estimate + 3 * WIDE[name] * number * depth, keep
+        assert allocated <= estimate + (3 * T + 1) * WIDE[name] * number // T * depth, keep
         took.append(allocated)
     gates, carries, chunks = took
     assert chunks < 0.75 * carries
@@ -108,7 +109,7 @@ def test_what_is_spent_is_overwritten(name):
     """A layer needs less than its drives and their gradients beside what it keeps."""
     layer, number = unroll(CELLS[name]), 4 * T * B * H
     both = 2 * WIDE[name] * number
-    assert by_xla(layer) < estimate_bytes(layer, T, B) + both
+    assert by_xla(layer) < estimate_bytes(layer, T, B) + both + number // T
 
 
 @pytest.mark.parametrize(("steps", "reverse"), [(1, False), (4, False), (8, True), (11, True)])

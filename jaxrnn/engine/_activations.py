@@ -49,28 +49,39 @@ def _expm1(z: jax.Array) -> jax.Array:
     return scale * (r + r * r * series) + (scale - 1)
 
 
-def _alone(y):
-    return y + 0 * y
-
-
 def _tanh(x: jax.Array) -> jax.Array:
     e = _expm1(jnp.clip(2 * x, -40, 40))
-    return _alone(e / (2 + e))
+    return e / (2 + e)
 
 
 def _sigmoid(x: jax.Array) -> jax.Array:
-    return _alone(1 / (2 + _expm1(jnp.clip(-x, -87, 88.3))))
+    return 1 / (2 + _expm1(jnp.clip(-x, -87, 88.3)))
 
 
-tanh = _on_cpu(_tanh, jnp.tanh)
-tanh.defjvps(lambda dx, y, x: dx * (1 - y * y))
-sigmoid = _on_cpu(_sigmoid, jax.nn.sigmoid)
-sigmoid.defjvps(lambda dx, y, x: dx * (y * (1 - y)))
+FORMS = {"tanh": (_tanh, jnp.tanh), "logistic": (_sigmoid, jax.nn.sigmoid)}
 
 
-def each(gates: tuple[str, ...], x: jax.Array) -> jax.Array:
+@cache
+def one(gate: str, read: bool = True):
+    """tanh or σ. Where it is `read` by more of the loop, XLA must not fuse it into all that reads
+    it, once for each: it does not, where a sum follows."""
+    spelt_out, plain = FORMS[gate]
+
+    def alone(x):
+        y = spelt_out(x)
+        return y + 0 * y
+
+    function = _on_cpu(alone if read else spelt_out, plain)
+    function.defjvps(lambda dx, y, x: dx * slopes((gate,), y))
+    return function
+
+
+tanh, sigmoid = one("tanh"), one("logistic")
+
+
+def each(gates: tuple[str, ...], x: jax.Array, read: bool = True) -> jax.Array:
     """The gates of x (..., G·H) in one pass; `gates` says of each: "tanh" or "logistic" (σ)."""
-    return IN_LOOPS[gates[0]](x) if len(set(gates)) == 1 else _each(gates)(x)
+    return one(gates[0], read)(x) if len(set(gates)) == 1 else _each(gates)(x)
 
 
 @cache
@@ -84,9 +95,8 @@ def _each(gates: tuple[str, ...]):
         return jnp.where(squashed, e, 1) / (2 + e)
 
     def plain(x):
-        one = {"tanh": jnp.tanh, "logistic": jax.nn.sigmoid}
         parts = zip(gates, jnp.split(x, len(gates), axis=-1), strict=True)
-        return jnp.concatenate([one[gate](part) for gate, part in parts], axis=-1)
+        return jnp.concatenate([FORMS[gate][1](part) for gate, part in parts], axis=-1)
 
     function = _on_cpu(spelt_out, plain)
     function.defjvps(lambda dx, y, x: dx * slopes(gates, y))
@@ -106,7 +116,3 @@ def _which(gates: tuple[str, ...], x: jax.Array) -> jax.Array:
     """Where x (..., G·H) belongs to a tanh."""
     squashed = np.repeat(np.array([gate == "tanh" for gate in gates]), x.shape[-1] // len(gates))
     return jnp.broadcast_to(squashed, x.shape)
-
-
-# What the engine takes in the place of JAX's own in a loop, by the primitive's name.
-IN_LOOPS = {"tanh": tanh, "logistic": sigmoid}

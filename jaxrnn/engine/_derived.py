@@ -20,8 +20,9 @@ from jax.tree_util import Partial
 from jaxrnn._adjoint import floats, inexact, pick, put, reached, whole, with_adjoint
 from jaxrnn.engine import _activations, _instant, _overwrite, _products, _sums
 from jaxrnn.engine._chunks import in_chunks
+from jaxrnn.engine._program import look
 from jaxrnn.engine._project import do, project
-from jaxrnn.engine._read import TIME, Joint, Reading, look
+from jaxrnn.engine._read import TIME, Joint, Reading
 
 custom_vjp: Any = jax.custom_vjp  # what it makes has no type that a checker can use
 
@@ -40,14 +41,15 @@ def walk(reading: Reading, keep: str, reverse: bool, shared: Any, carry: Any, xs
 def _walk(reading: Reading, reverse: bool, shared: list, carry: list, xs: list) -> Any:
     """Carry, outs. `run` keeps the carries and the joints for the way back."""
     w, drives = project(reading, shared, xs)
+    spent, instead = [*reading.outs_over], [*reading.outs_over.values()]
 
-    def body(carry, drives):
-        after, outs, _ = instant(reading, w, carry, drives)
-        return after, outs
+    def body(carry, spent_here, drives):
+        after, outs, _ = instant(reading, w, carry, put(drives, spent, spent_here))
+        return after, pick(outs, instead), put(outs, instead)
 
-    T = _overwrite.steps(xs[0].shape[0])
-    outs = jax.lax.scan(body, carry, drives, length=T, reverse=reverse)
-    return reached(outs, (shared, carry, xs))
+    given = carry, pick(drives, spent), put(drives, spent), xs[0].shape[0]
+    after, written, outs = _overwrite.scan(body, *given, reverse=reverse, late=False)
+    return reached((after, put(outs, instead, written)), (shared, carry, xs))
 
 
 def plain(reading: Reading, reverse: bool, shared: list, carry: list, xs: list) -> Any:
@@ -65,19 +67,24 @@ def _run_forwards(reading, reverse, shared, carry, xs):
     (w, drives), back = _projected(reading, shared, xs)
     spent = [i for i, v in enumerate(reading.drives) if v in reading.over]
     instead = [reading.points.index(reading.over[reading.drives[i]]) for i in spent]
+    shown = {reading.points.index(v): j for v, j in reading.shown.items()}
+    written = {i: j for i, j in shown.items() if i in instead}
 
     def body(carry, spent_here, drives):
         after, outs, points = instant(reading, w, carry, put(drives, spent, spent_here))
-        kept = put(carry, [*reading.echoes]), put(points, instead)
-        return after, pick(points, instead), (outs, kept)
+        kept = put(carry, [*reading.echoes]), put(points, [*{*instead, *shown}])
+        return after, pick(points, instead), (put(outs, [*written.values()]), kept)
 
     T = xs[0].shape[0]
     after, sums, (outs, (before, points)) = _overwrite.scan(
         body, carry, pick(drives, spent), put(drives, spent), T, reverse=reverse, late=True
     )
+    points = put(points, instead, sums)
+    outs = put(outs, [*written.values()], pick(points, [*written]))
     after, outs = reached((after, outs), (shared, carry, xs))
+    points = put(points, [*shown], pick(outs, [*shown.values()]))
     before = before, pick(carry, [*reading.echoes]), pick(outs, [*reading.echoes.values()])
-    kept = _read(reading, drives), put(points, instead, sums)
+    kept = _read(reading, drives), points
     return (after, outs), (back, w, before, *kept)
 
 
@@ -175,7 +182,8 @@ lean = _adjoint(_walk, _lean_forwards, _lean_backwards, fixed=2)
 
 
 def instant(reading: Reading, w: list, carry: list, drives: list) -> tuple[list, list, list]:
-    """One instant forwards: carry, outs, and what is kept of the joints."""
+    """One instant forwards: carry, outs, and what is kept of the joints: the sums, or their gates
+    where these are `shown`."""
     env = _env(reading, w, carry, drives)
     for e in reading.loop:
         if joint := reading.joint_at.get(id(e)):
@@ -185,7 +193,9 @@ def instant(reading: Reading, w: list, carry: list, drives: list) -> tuple[list,
             _gates(reading, reading.gates_at[id(e)], env)
         elif id(e) not in reading.done:
             _do(reading, e, env)
-    return *_outputs(reading, env), [env[v] for v in reading.points]
+    carry, outs = _outputs(reading, env)
+    points = [outs[reading.shown[v]] if v in reading.shown else env[v] for v in reading.points]
+    return carry, outs, points
 
 
 def again(reading: Reading, w: list, carry: list, drives: list, points: list) -> Any:
@@ -197,8 +207,11 @@ def again(reading: Reading, w: list, carry: list, drives: list, points: list) ->
             kept = [points[reading.points.index(out)] for out in joint.outs]
             sums = _known(reading, joint, kept, operands[joint])
             env |= dict(zip(joint.outs, sums, strict=True))
-        elif id(e) in reading.gates_at:
-            _gates(reading, reading.gates_at[id(e)], env)
+        elif (v := reading.gates_at.get(id(e))) in reading.shown:
+            kinds, (gate,) = reading.gates[v]
+            env[gate] = _given(kinds, env[v])
+        elif v is not None:
+            _gates(reading, v, env)
         elif id(e) in reading.rest_ids and id(e) not in reading.done:
             _do(reading, e, env)
     return _outputs(reading, env), [operands[joint] for joint in reading.joints]
@@ -221,10 +234,23 @@ def _known_backwards(reading, joint, operands, cts):
 _known.defvjp(lambda reading, joint, sums, operands: (sums, operands), _known_backwards)
 
 
+@partial(custom_vjp, nondiff_argnums=(0,))
+def _given(kinds: tuple[str, ...], gate: Any) -> Any:
+    """`gate`, whose cotangent is that of the sum it is of."""
+    return gate
+
+
+_given.defvjp(
+    lambda kinds, gate: (gate, gate),
+    lambda kinds, gate, ct: (ct * _activations.slopes(kinds, gate),),
+)
+
+
 def _gates(reading: Reading, v: Any, env: dict) -> None:
     """Enter the gates of a sum into `env`."""
     kinds, names = reading.gates[v]
-    whole = _activations.apart(_activations.each(kinds, env[v]))
+    read = any(reading.readers.get(name) for name in names)
+    whole = _activations.apart(_activations.each(kinds, env[v], read))
     parts = jnp.split(whole, len(kinds), axis=-1) if len(kinds) > 1 else [whole]
     env |= dict(zip(names, parts, strict=True))
 
@@ -242,8 +268,10 @@ def _outputs(reading: Reading, env: dict) -> tuple[list, list]:
 def _do(reading: Reading, e: Any, env: dict) -> None:
     """Enter into `env` what one equation of the loop gives."""
     values = [look(env, v) for v in e.invars]
-    function = _activations.IN_LOOPS.get(e.primitive.name)
-    outs = [_activations.apart(function(*values))] if function else do(e, reading.narrow, *values)
+    if e.primitive.name in _activations.FORMS:
+        outs = [_activations.apart(_activations.one(e.primitive.name)(*values))]
+    else:
+        outs = do(e, reading.narrow, *values)
     env |= dict(zip(e.outvars, outs, strict=True))
 
 

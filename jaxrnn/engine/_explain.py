@@ -81,13 +81,12 @@ def _question(cell: Cell, input_size: int | None, engine: str = "auto") -> Any:
 
 def _told(r: Reading) -> tuple[str, ...]:
     products = [f"{_operands(j)} -> {', '.join(_form(o) for o in j.outs)}" for j in r.joints]
-    kept = [*r.carry_in, *r.points, *r.read]
     return (
         _counted(r.once),
         _counted(r.time),
         _counted(r.loop),
         "; ".join(products) or "none",
-        ", ".join(map(_form, kept)) or "nothing",
+        ", ".join(map(_form, r.kept)) or "nothing",
         _linear.why_not(r) or "yes",
     )
 

@@ -7,13 +7,15 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.core import eval_jaxpr
 
 from jaxrnn import _checks
 from jaxrnn._checks import quote
 from jaxrnn._types import Cell, When
 from jaxrnn.engine import _when
+from jaxrnn.engine._program import look
 from jaxrnn.engine._project import do, is_rows
-from jaxrnn.engine._read import LOOP, ONCE, Reading, look
+from jaxrnn.engine._read import LOOP, ONCE, Reading
 
 ALWAYS = When()
 
@@ -77,6 +79,9 @@ def laid(reading: Reading, narrow: Any, masks: Masks) -> Callable:
 def plain(reading: Reading, narrow: Any, masks: Masks, flat: list) -> list:
     """Carry and outs of all the equations that were read, in their order; `flat` are the arrays of
     params, carry and x."""
+    if narrow is None and masks is NO_MASKS:
+        n = len(reading.consts)
+        return eval_jaxpr(reading.jaxpr, flat[:n], *flat[n:])
     places, x = Places(reading), flat[-1]
     names = [*reading.shared_in, *reading.carry_in, *reading.x_in]
     env = dict(zip(names, flat, strict=True))

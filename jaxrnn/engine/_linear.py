@@ -21,8 +21,9 @@ from jax.extend.core import Literal
 from jaxrnn._adjoint import floats, inexact, pick, put, reached, with_adjoint
 from jaxrnn.engine._chunks import in_chunks
 from jaxrnn.engine._derived import instant, plain, shared_leaves
+from jaxrnn.engine._program import look
 from jaxrnn.engine._project import do, project
-from jaxrnn.engine._read import Reading, look
+from jaxrnn.engine._read import Reading
 
 custom_vjp: Any = jax.custom_vjp  # what it makes has no type that a checker can use
 

@@ -10,7 +10,8 @@ from jax.extend.core import Literal
 
 from jaxrnn._adjoint import inexact
 from jaxrnn.engine import _products, _sums
-from jaxrnn.engine._read import ONCE, SPREAD, TIME, Reading, bind, look
+from jaxrnn.engine._program import bind, look
+from jaxrnn.engine._read import ONCE, SPREAD, TIME, Reading
 
 
 def project(reading: Reading, shared: list, xs: list) -> tuple[list, list]:

@@ -8,17 +8,18 @@ it that waits for no carry.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import cache, cached_property
+from collections import Counter
+from collections.abc import Callable, Iterable
+from functools import cached_property
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.core import eval_jaxpr
-from jax.extend.core import Jaxpr, Literal
+from jax.extend.core import Literal
 
 from jaxrnn._adjoint import inexact
 from jaxrnn.engine import _products
+from jaxrnn.engine._program import holds, in_parts, inlined, variables
 
 ONCE, TIME, LOOP = range(3)
 SPREAD = "broadcast_in_dim"
@@ -27,48 +28,10 @@ LINEAR = (
     *("add", "sub", "neg", "split", "slice", "reshape", "squeeze", "transpose"),
     *("convert_element_type", SPREAD),
 )
-CALLS = ("jit", "pjit", "closed_call", "core_call", "checkpoint", "remat", "remat2")
 
 
 class Unread(Exception):
     """Why an instant cannot be read, in a sentence."""
-
-
-def bind(equation: Any, *values: Any) -> list[Any]:
-    """What one equation gives, its operands at `values`."""
-    pairs = zip(equation.invars, values, strict=True)
-    env = {v: value for v, value in pairs if not isinstance(v, Literal)}
-    alone = _empty().replace(
-        invars=[*env], outvars=equation.outvars, eqns=[equation], effects=equation.effects
-    )
-    return eval_jaxpr(alone, (), *env.values())
-
-
-@cache
-def _empty() -> Jaxpr:
-    return jax.make_jaxpr(lambda: ())().jaxpr
-
-
-def inlined(jaxpr: Jaxpr, consts: Sequence[Any], *args: Any) -> list[Any]:
-    """`eval_jaxpr` through calls: traced again, it leaves none."""
-    env = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *args], strict=True))
-    for equation in jaxpr.eqns:
-        values = [look(env, v) for v in equation.invars]
-        inner = equation.params.get("jaxpr") or equation.params.get("call_jaxpr")
-        if equation.primitive.name in CALLS and inner is not None:
-            outs = inlined(getattr(inner, "jaxpr", inner), getattr(inner, "consts", ()), *values)
-        else:
-            outs = bind(equation, *values)
-        env |= dict(zip(equation.outvars, outs, strict=True))
-    return [look(env, v) for v in jaxpr.outvars]
-
-
-def look(env: dict, v: Any) -> Any:
-    return v.val if isinstance(v, Literal) else env[v]
-
-
-def variables(vs: Iterable[Any]) -> set[Any]:
-    return {v for v in vs if not isinstance(v, Literal)}
 
 
 class Joint:
@@ -120,18 +83,18 @@ class Reading:
             leaves, self.out_tree = jax.tree.flatten(body(*jax.tree.unflatten(tree, flat)))
             return leaves
 
-        traced = jax.make_jaxpr(flat_body)(*flat)
+        traced = inlined(jax.make_jaxpr(flat_body)(*flat))
         if traced.effects:
             raise Unread(f"it has side effects ({', '.join(map(str, traced.effects))})")
-        if any(e.primitive.name in CALLS for e in traced.jaxpr.eqns):
-            traced = jax.make_jaxpr(lambda *a: inlined(traced.jaxpr, traced.consts, *a))(*flat)
-        jaxpr, self.consts = traced.jaxpr, traced.consts
+        ranks = [ONCE] * n_shared + [LOOP] * n_carry + [TIME] * (len(flat) - n_shared - n_carry)
+        traced = in_parts(traced, ranks)
+        self.jaxpr, self.consts = jaxpr, _ = traced.jaxpr, traced.consts
         self.shared_in = [*jaxpr.constvars, *jaxpr.invars[:n_shared]]
         self.carry_in = jaxpr.invars[n_shared : n_shared + n_carry]
         self.x_in, self.outs = jaxpr.invars[n_shared + n_carry :], jaxpr.outvars
-        self._rank = dict.fromkeys(self.shared_in, ONCE) | dict.fromkeys(self.x_in, TIME)
-        self._rank |= dict.fromkeys(self.carry_in, LOOP)
-        self.one_way = _holds(jaxpr, "custom_vjp_call")  # it has no derivative forwards
+        self._rank = dict.fromkeys(jaxpr.constvars, ONCE)
+        self._rank |= dict(zip(jaxpr.invars, ranks, strict=True))
+        self.one_way = holds(jaxpr, "custom_vjp_call")  # it has no derivative forwards
         self.once, self.time, self.loop = self._sorted(jaxpr.eqns)
         self._find_joints()
         self._find_gates()
@@ -244,6 +207,10 @@ class Reading:
                 )
                 self.gates_at[id(first)] = v
                 self.done |= {id(e) for e in parts if e is not first}
+        # Sums of which the one gate is an output: this is kept in their place, as it is anyway.
+        outs = [None if isinstance(v, Literal) else v for v in self.outs[len(self.carry_in) :]]
+        gates = {v: gates[0] for v, (_, gates) in self.gates.items() if len(gates) == 1}
+        self.shown = {v: outs.index(gate) for v, gate in gates.items() if gate in outs}
 
     def _find_what_is_read(self) -> None:
         rest = variables([*self.outs, *(v for e in self.rest for v in e.invars)])
@@ -261,18 +228,24 @@ class Reading:
         self.free = [v for v in self.w if v in self.elsewhere and inexact(v.aval)]
         self.read = [v for v in self.drives if v in self.elsewhere]
         # A drive that only one joint reads gives its place to the joint's sum.
+        counts = Counter(v for v in [*operands, *terms] if not isinstance(v, Literal))
+        spare = {v for v in self.drives if v not in self.elsewhere and counts[v] == 1}
         self.over: dict[Any, Any] = {}
-        counts: dict[Any, int] = {}
-        for v in [*operands, *terms]:
-            if isinstance(v, Literal):
-                continue
-            counts[v] = counts.get(v, 0) + 1
         for j in self.joints:
             for out, terms in zip(j.outs, j.terms, strict=True):
-                for v in terms:
-                    alone = v in self.drives and v not in self.elsewhere and counts[v] == 1
-                    if alone and v.aval.dtype == out.aval.dtype and out not in self.over.values():
-                        self.over[v] = out
+                if spent := [v for v in terms if v in spare and v.aval.dtype == out.aval.dtype]:
+                    self.over[spent[0]] = out
+
+    @cached_property
+    def outs_over(self) -> dict[int, int]:
+        """Drives that can give their places to outputs instead, and to which."""
+        places: dict[int, int] = {}
+        for v in self.over:
+            for j, out in enumerate(self.outs[len(self.carry_in) :]):
+                if j not in places and _form(out) == _form(v):
+                    places[j] = self.drives.index(v)
+                    break
+        return {i: j for j, i in places.items()}
 
     def origin(self, v: Any) -> Any:
         """What is broadcast to v; else v."""
@@ -308,7 +281,7 @@ class Reading:
     def settled(self, v: Any) -> bool:
         """Is all that reads v linear up to a tanh or σ, whose adjoint reads their outcome alone?
         Only then can XLA write v's cotangent over v without a copy."""
-        if v in self.final:
+        if v in self.final or v in self.shown:
             return False
         return all(
             e.primitive.name in SETTLES
@@ -324,6 +297,12 @@ class Reading:
         return {i: same[0] for i, same in pairs.items() if same}
 
     @cached_property
+    def kept(self) -> list[Any]:
+        """What is kept of every instant, beside the outputs."""
+        carry = [v for i, v in enumerate(self.carry_in) if i not in self.echoes]
+        return [*carry, *(v for v in self.points if v not in self.shown), *self.read]
+
+    @cached_property
     def final(self) -> set[Any]:
         return variables(self.outs) | variables(v for j in self.joints for v in j.operands)
 
@@ -336,20 +315,12 @@ class Reading:
         return of
 
 
-def _holds(jaxpr: Any, name: str) -> bool:
-    """Is there such an equation, however deep?"""
-    inner = (v for e in jaxpr.eqns for v in jax.tree.leaves(e.params, is_leaf=_is_program))
-    return any(e.primitive.name == name for e in jaxpr.eqns) or any(
-        _holds(getattr(v, "jaxpr", v), name) for v in inner if _is_program(v)
-    )
-
-
-def _is_program(value: Any) -> bool:
-    return hasattr(value, "eqns")
-
-
 def _alike(v: Any, out: Any) -> bool:
     return not isinstance(v, Literal) and v.aval.shape == out.aval.shape
+
+
+def _form(v: Any) -> tuple[Any, Any]:
+    return v.aval.shape, v.aval.dtype
 
 
 def _made(given: Iterable[Any], equations: list[Any]) -> list[Any]:

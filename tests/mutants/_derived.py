@@ -8,7 +8,7 @@ FILE, SUMS, OVERWRITE_PY = "engine/_derived.py", "engine/_sums.py", "engine/_ove
 
 DERIVED = Group(
     "The derived adjoint",
-    laws("lstm-one gru-one", "fast_is_plain")
+    laws("lstm-one gru-one tanh-one", "fast_is_plain")
     + laws("gru-reversed", "unroll_is_the_loop")
     + laws("gru-one", "what_is_kept_changes_nothing")
     + tests(
@@ -71,11 +71,19 @@ DERIVED = Group(
             "else [outs[:1], outs[:-1]]",
         ),
         Mutant(
-            "kept-stopped",
-            "a stop_gradient on the sums that are kept: second derivatives lose their paths",
+            "outputs-stopped",
+            "a stop_gradient on the outputs of the pass that keeps: second derivatives lose them",
             FILE,
-            "kept = _read(reading, drives), put(points, instead, sums)",
-            "kept = _read(reading, drives), jax.lax.stop_gradient(put(points, instead, sums))",
+            "    after, outs = reached((after, outs), (shared, carry, xs))\n    points =",
+            "    after, outs = reached((after, jax.lax.stop_gradient(outs)), (shared, carry, xs))\n"
+            "    points =",
+        ),
+        Mutant(
+            "shown-is-the-sum",
+            "the slope of a gate that is an output is taken at the slope's own value",
+            FILE,
+            "(ct * _activations.slopes(kinds, gate),)",
+            "(ct * _activations.slopes(kinds, _activations.slopes(kinds, gate)),)",
         ),
         Mutant(
             "drives-cut",

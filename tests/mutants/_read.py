@@ -14,7 +14,8 @@ READ = Group(
         "test_derived.py",
         """test_odd_steps[weight_used_elsewhere]
         test_odd_steps[one_value_in_two_leaves]
-        test_odd_steps[a_gate_used_raw_too]""",
+        test_odd_steps[a_gate_used_raw_too]
+        test_odd_steps[side_by_side]""",
     )
     + tests(
         "test_holes_of_the_engine.py",
@@ -29,6 +30,13 @@ READ = Group(
             READ_PY,
             "key = x, w.aval.shape[0], str(e.params)",
             "key = w.aval.shape[0], str(e.params)",
+        ),
+        Mutant(
+            "rows-of-the-first",
+            "each part of [x, h] is multiplied by the first rows of the weight",
+            "engine/_program.py",
+            "env[e.invars[1]], row, row + x.shape[-1]",
+            "env[e.invars[1]], 0, x.shape[-1]",
         ),
         Mutant(
             "sum-hidden",
@@ -76,7 +84,7 @@ READ = Group(
             "deltas-over-what-is-read",
             "a delta is written over what its own adjoint reads",
             READ_PY,
-            "        if v in self.final:\n            return False\n",
+            "        if v in self.final or v in self.shown:\n            return False\n",
             "        return True\n",
         ),
     ),
