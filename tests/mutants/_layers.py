@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ._mutant import Group, Mutant, laws, tests
 
-FILE = "layers.py"
+BIDIRECTIONAL, STACK = "layers/_bidirectional.py", "layers/_stack.py"
+UNROLL = "layers/_unroll.py"
 
 LAYERS = Group(
     "Layers",
@@ -23,64 +24,63 @@ LAYERS = Group(
         Mutant(
             "halves-swapped",
             "ys are [backward, forward]",
-            FILE,
+            BIDIRECTIONAL,
             "[ys_forward, ys_backward]",
             "[ys_backward, ys_forward]",
         ),
         Mutant(
             "directions-share-params",
             "both directions begin with the same numbers",
-            FILE,
+            BIDIRECTIONAL,
             "key_forward, key_backward = jax.random.split(key)",
             "key_forward = key_backward = key",
         ),
         Mutant(
             "directions-share-masks",
             "both directions draw their dropout from one key",
-            FILE,
-            "carry, _keys(key, 2), strict=True",
+            BIDIRECTIONAL,
+            "carry, split_key(key, 2), strict=True",
             "carry, [key, key], strict=True",
         ),
         Mutant(
             "bidirectional-lengths-ignored",
             "a bidirectional layer ignores `lengths`",
-            FILE,
-            "_walk(self, params, carry, xs, (lengths, mask, resets), key)",
-            "_walk(self, params, carry, xs, (None, mask, resets), key)",
-            at=(2, 3),
+            BIDIRECTIONAL,
+            "walk(self, params, carry, xs, (lengths, mask, resets), key)",
+            "walk(self, params, carry, xs, (None, mask, resets), key)",
         ),
         Mutant(
             "stack-shares-params",
             "every layer of a stack begins from one key",
-            FILE,
+            STACK,
             "keys = jax.random.split(key, len(self.layers))",
             "keys = [key] * len(self.layers)",
         ),
         Mutant(
             "stack-keys-twice",
             "between layers, masks come from the keys that the layers get",
-            FILE,
-            "_keys(key, depth, salt=1)",
-            "_keys(key, depth, salt=0)",
+            STACK,
+            "split_key(key, depth, salt=1)",
+            "split_key(key, depth, salt=0)",
         ),
         Mutant(
             "gaps-share-a-mask",
             "every gap of a stack drops by the first one's key",
-            FILE,
+            STACK,
             "drop(keys_between[i], ",
             "drop(keys_between[1], ",
         ),
         Mutant(
             "layers-share-masks",
             "the layers of a stack, from the second on, draw from one key",
-            FILE,
+            STACK,
             'noise = {"key": keys[i]}',
             'noise = {"key": keys[min(i, 1)]}',
         ),
         Mutant(
             "held-one-way",
             "a reversed walk holds its padding forwards",
-            FILE,
+            UNROLL,
             "engine.hold(when.valid, ys, self.reverse)",
             "engine.hold(when.valid, ys, False)",
         ),

@@ -1,0 +1,108 @@
+"""Two walks, one each way."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxrnn import _checks
+from jaxrnn._checks import quote
+from jaxrnn._types import Carry, Cell, Params, When, brief
+from jaxrnn.dropout import NONE, Dropout
+from jaxrnn.engine import Engine, Keep
+from jaxrnn.layers._unroll import MatmulDtype, Padding, Unroll
+from jaxrnn.layers._walk import carries_of, same_count, split_key, walk
+
+
+@dataclasses.dataclass(frozen=True)
+class Bidirectional:
+    """Two walks over the same xs, one each way; ys are [forward, backward] along the features.
+    Params and carries are pairs (forward, backward). See :func:`bidirectional`."""
+
+    forward: Unroll
+    backward: Unroll
+
+    def __post_init__(self):
+        for layer, reverse in ((self.forward, False), (self.backward, True)):
+            if not isinstance(layer, Unroll) or layer.reverse is not reverse:
+                raise TypeError(
+                    f"Bidirectional needs an Unroll and a reversed one, got {quote(layer)}: "
+                    f"`bidirectional` makes both of cells."
+                )
+
+    __repr__ = brief
+
+    @property
+    def output_size(self) -> int:
+        return self.forward.output_size + self.backward.output_size
+
+    def init(self, key: jax.Array, input_size: int, dtype: Any = None) -> Params:
+        _checks.given_key(key)
+        key_forward, key_backward = jax.random.split(key)
+        return (
+            self.forward.init(key_forward, input_size, dtype),
+            self.backward.init(key_backward, input_size, dtype),
+        )
+
+    def initial_carry(self, params: Params, batch_shape: tuple[int, ...] = ()) -> Carry:
+        same_count("params", params, 2, self)
+        return tuple(
+            layer.initial_carry(p, batch_shape)
+            for layer, p in zip((self.forward, self.backward), params, strict=True)
+        )
+
+    def step(self, params: Params, carry: Carry | None, x: jax.Array) -> tuple[Carry, jax.Array]:
+        """Raises ValueError: what comes later is not there yet."""
+        raise ValueError(
+            f"a bidirectional layer reads each sequence from its end too, and {quote(self)} cannot "
+            f"go one step at a time: take `apply`, or layers that walk forwards."
+        )
+
+    def apply(
+        self,
+        params: Params,
+        carry: Carry | None,
+        xs: jax.Array,
+        *,
+        lengths: Any = None,
+        mask: Any = None,
+        resets: Any = None,
+        key: jax.Array | None = None,
+    ) -> tuple[Carry, jax.Array]:
+        """xs (T, *batch, I), or token ids (T, *batch) -> carries, ys (T, *batch, output_size)."""
+        return walk(self, params, carry, xs, (lengths, mask, resets), key)
+
+    def _walk(self, params, carry, xs, when: When, key) -> tuple[Carry, jax.Array]:
+        same_count("params", params, 2, self)
+        carry = carries_of(carry, 2, self)
+        walks = [
+            layer.apply(p, c, xs, mask=when.valid, resets=when.fresh, key=k)
+            for layer, p, c, k in zip(
+                (self.forward, self.backward), params, carry, split_key(key, 2), strict=True
+            )
+        ]
+        (carry_forward, ys_forward), (carry_backward, ys_backward) = walks
+        ys = jnp.concatenate([ys_forward, ys_backward], axis=-1)
+        return (carry_forward, carry_backward), ys
+
+
+def bidirectional(
+    forward: Cell,
+    backward: Cell | None = None,
+    *,
+    padding: Padding = "zero",
+    engine: Engine = "auto",
+    keep: Keep = "gates",
+    dropout: Dropout = NONE,
+    matmul_dtype: MatmulDtype | None = None,
+) -> Bidirectional:
+    """One cell for both directions (each with params of its own), or one for each
+    (Schuster & Paliwal 1997). The options are those of :func:`unroll`."""
+    backward = forward if backward is None else backward
+    for cell in (forward, backward):
+        _checks.cell("bidirectional", cell)
+    how = padding, engine, keep, dropout, matmul_dtype
+    return Bidirectional(Unroll(forward, False, *how), Unroll(backward, True, *how))
