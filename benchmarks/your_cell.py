@@ -70,8 +70,8 @@ class MGU(Drawn):
     def initial_carry(self, params: Params, batch_shape: tuple[int, ...] = ()) -> Hidden:
         return Hidden(jnp.zeros((*batch_shape, self.output_size), params["b_f"].dtype))
 
-    def step(self, p: Params, carry: Hidden, x: jax.Array) -> tuple[Hidden, jax.Array]:
-        h = carry.h
+    def step(self, params: Params, carry: Hidden, x: jax.Array) -> tuple[Hidden, jax.Array]:
+        p, h = params, carry.h
         f = jax.nn.sigmoid(x @ p["w_f"] + h @ p["u_f"] + p["b_f"])
         n = jnp.tanh(x @ p["w_n"] + p["b_n"] + f * (h @ p["u_n"] + p["b_h"]))
         h = (1 - f) * n + f * h
@@ -88,7 +88,8 @@ class Peephole(Drawn):
         zeros = jnp.zeros((*batch_shape, self.output_size), params["b"].dtype)
         return Both(zeros, zeros)
 
-    def step(self, p: Params, carry: Both, x: jax.Array) -> tuple[Both, jax.Array]:
+    def step(self, params: Params, carry: Both, x: jax.Array) -> tuple[Both, jax.Array]:
+        p = params
         h, c = peephole(p, x @ p["w"] + carry.h @ p["u"] + p["b"], carry.c)
         return Both(h, c), h
 
