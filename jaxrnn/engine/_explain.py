@@ -10,9 +10,10 @@ import jax.numpy as jnp
 
 from jaxrnn import _checks
 from jaxrnn._types import Cell
-from jaxrnn.engine import _instant, _linear
+from jaxrnn.engine import _instant, _pairs
+from jaxrnn.engine._joint import Joint
 from jaxrnn.engine._paths import ENGINES, ask, take
-from jaxrnn.engine._read import Joint, Reading
+from jaxrnn.engine._read import Reading
 
 
 class Choice(NamedTuple):
@@ -87,7 +88,7 @@ def _told(r: Reading) -> tuple[str, ...]:
         _counted(r.loop),
         "; ".join(products) or "none",
         ", ".join(map(_form, r.kept)) or "nothing",
-        _linear.why_not(r) or "yes",
+        _pairs.why_not(r) or "yes",
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 
-from jaxrnn.engine import _derived, _linear, _plain
+from jaxrnn.engine import _derived, _linear, _pairs, _plain
 from jaxrnn.engine._read import Reading, Unread
 
 Engine = Literal["auto", "associative", "derived", "sequential", "chunked", "scan"]
@@ -50,7 +50,7 @@ def _linear_fits(question: Question) -> str | None:
         return why
     if question.keep == "carries":
         return 'keep="carries" is less than a walk of pairs keeps.'
-    return _linear.why_not(question.reading)
+    return _pairs.why_not(question.reading)
 
 
 def _associative_fits(question: Question) -> str | None:

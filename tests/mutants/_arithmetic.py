@@ -5,6 +5,7 @@ from __future__ import annotations
 from ._mutant import Group, Mutant, laws, tests
 
 SPELT_OUT, LINEAR_PY = "engine/_activations.py", "engine/_linear.py"
+PAIRS_PY = "engine/_pairs.py"
 
 FLOAT32 = Group(
     "Activations in float32",
@@ -116,7 +117,7 @@ LINEAR = Group(
         Mutant(
             "linear-sub-is-add",
             "what is subtracted from the carry is added",
-            LINEAR_PY,
+            PAIRS_PY,
             'sign = -1 if name == "sub" else 1',
             "sign = 1",
         ),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ._mutant import Group, Mutant, laws, tests
 
-FILE, SUMS, OVERWRITE_PY = "engine/_derived.py", "engine/_sums.py", "engine/_overwrite.py"
+FILE, BACK, LOOP = "engine/_derived.py", "engine/_backwards.py", "engine/_loop.py"
+SUMS, OVERWRITE_PY = "engine/_sums.py", "engine/_overwrite.py"
 
 DERIVED = Group(
     "The derived adjoint",
@@ -31,21 +32,21 @@ DERIVED = Group(
         Mutant(
             "adjoint-of-one-direction",
             "backwards every walk counts as a forward one",
-            FILE,
+            BACK,
             "reverse=not reverse, late=False",
             "reverse=True, late=False",
         ),
         Mutant(
             "final-carry-cut",
             "the cotangent of the final carry is dropped",
-            FILE,
+            BACK,
             "state = pick(dafter, at_carry), [",
             "state = [jnp.zeros_like(a) for a in pick(dafter, at_carry)], [",
         ),
         Mutant(
             "cotangents-shifted",
             "output t gets the cotangent of t - 1",
-            FILE,
+            BACK,
             "before, pick(douts, at_outs)\n",
             "before, [jnp.roll(a, 1, 0) for a in pick(douts, at_outs)]\n",
         ),
@@ -81,56 +82,56 @@ DERIVED = Group(
         Mutant(
             "shown-is-the-sum",
             "the slope of a gate that is an output is taken at the slope's own value",
-            FILE,
+            LOOP,
             "(ct * _activations.slopes(kinds, gate),)",
             "(ct * _activations.slopes(kinds, _activations.slopes(kinds, gate)),)",
         ),
         Mutant(
             "drives-cut",
             "what is added to a product, and comes from x, gets no gradient",
-            FILE,
+            BACK,
             "add(dread, source, delta[out])",
             "add(dread, source, 0 * delta[out])",
         ),
         Mutant(
             "terms-cut",
             "what is added to a product, and comes from params, gets no gradient",
-            FILE,
+            BACK,
             "if isinstance(source, Literal) or not inexact(source.aval):",
             "if isinstance(source, Literal) or reading.rank(source) != TIME:",
         ),
         Mutant(
             "gradient-of-one-place",
             "of what is read in several places, the last one's gradient counts",
-            FILE,
+            BACK,
             "to[v] = to[v] + a.astype(to[v].dtype) if v in to else a",
             "to[v] = a",
         ),
         Mutant(
             "merged-gradient-in-reverse",
             "the gradient of a merged product's weights comes in reverse order",
-            FILE,
+            BACK,
             "for part in parts]))",
             "for part in parts[::-1]]))",
         ),
         Mutant(
             "merged-deltas-in-reverse",
             "the deltas of a merged product go back through each other's weights",
-            FILE,
+            LOOP,
             "whole = joint.merge(cts)",
             "whole = joint.merge(cts[::-1])",
         ),
         Mutant(
             "own-slot-lost",
             "the drives that are read come back in the places of the sums",
-            FILE,
+            BACK,
             "instead[len(over_points) :])\n    dread =",
             "instead[: len(over_read)])\n    dread =",
         ),
         Mutant(
             "loop-adds-up-the-last",
             "what gradients are added up in the loop is that of the last instant",
-            FILE,
+            BACK,
             "[a + b.astype(a.dtype) for a, b in zip(sums, dfree, strict=True)]",
             "[b.astype(a.dtype) for a, b in zip(sums, dfree, strict=True)]",
         ),
