@@ -32,9 +32,11 @@ class Dropout:
                et al. 2018).
     zoneout    each unit of the carry holds its old value at each step with this probability; one
                rate for all of floats, or one for each leaf of the carry in its order, (h, c) for an
-               LSTM (Krueger et al. 2017). Where y is a leaf of the new carry, it stays that leaf.
+               LSTM, 0 for one that is no float (Krueger et al. 2017). Where y is a leaf of the new
+               carry, it stays that leaf.
 
-    The products are found by reading the cell's `step`: any cell will do.
+    The products, of the carry with a param, are found by reading the cell's `step`: any cell will
+    do that has them, and not only inside its own `lax.scan`, `cond` or `while_loop`.
 
     What is kept of the first three is scaled by 1 / (1 - rate), so that without a key, nothing is
     dropped and nothing scaled; zoneout without a key takes its expectation,
@@ -98,7 +100,8 @@ class Dropout:
             return ()
         if not forms:
             raise TypeError(
-                f"Dropout({field}={rate}) works on products of the carry: there are none."
+                f"Dropout({field}={rate}) works on products of the carry with a param, as "
+                f"`jaxrnn.engine.explain` tells them: there are none."
             )
         keys = jax.random.split(key, len(forms))
         return tuple(
@@ -109,22 +112,33 @@ class Dropout:
         if not np.any(self.zoneout):
             return None
         leaves, tree = jax.tree.flatten(carry)
-        rates = self.zoneout
+        rates, floats = self.zoneout, [jnp.issubdtype(a.dtype, jnp.inexact) for a in leaves]
         if not isinstance(rates, tuple):
-            rates = [rates if jnp.issubdtype(a.dtype, jnp.floating) else 0.0 for a in leaves]
+            rates = [rates if is_float else 0.0 for is_float in floats]
         if len(rates) != len(leaves):
             raise ValueError(
                 f"`zoneout` has {len(rates)} rates, but the carry {_checks.spell(carry)} has "
                 f"{len(leaves)} leaves: give one rate, or one for each."
             )
-        if key is None:
-            zones = [jnp.full((steps,), p, a.dtype) for p, a in zip(rates, leaves, strict=True)]
-        else:
-            zones = [
-                jax.random.bernoulli(k, p, (steps, *a.shape)).astype(a.dtype)
-                for k, p, a in zip(jax.random.split(key, len(leaves)), rates, leaves, strict=True)
-            ]
+        for p, a, is_float in zip(rates, leaves, floats, strict=True):
+            if p and not is_float:
+                raise ValueError(
+                    f"`zoneout` holds floats, but its rate {p} is for {a.dtype}{a.shape} in the "
+                    f"carry {_checks.spell(carry)}: give that leaf 0."
+                )
+        keys = [None] * len(leaves) if key is None else jax.random.split(key, len(leaves))
+        zones = [
+            _zone(k, p, steps, a) if is_float else jnp.zeros((steps,))
+            for k, p, a, is_float in zip(keys, rates, leaves, floats, strict=True)
+        ]
         return jax.tree.unflatten(tree, zones)
+
+
+def _zone(key: jax.Array | None, rate: float, steps: int, a: jax.Array) -> jax.Array:
+    dtype = a.real.dtype
+    if key is None:
+        return jnp.full((steps,), rate, dtype)
+    return jax.random.bernoulli(key, rate, (steps, *a.shape)).astype(dtype)
 
 
 def rate(name: str, value: Any) -> float:

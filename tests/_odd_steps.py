@@ -423,6 +423,13 @@ def two_dtypes(p, h, slow, x):
     return h, slow / 2 + h.astype(jnp.float32), h
 
 
+@odd(carry=((H, 3),), w=(I, H), v=(I, 3), a=(H, 3))
+def greatest(p, h, x):
+    slow = jnp.exp(-jax.nn.softplus(x @ p.w)[..., None] * jnp.exp(p.a))
+    h = slow * h + jax.nn.silu(x @ p.w)[..., None] * (x @ p.v)[..., None, :]
+    return h, h.max(-1) - h.min(-1)
+
+
 @odd(carry=((H,), (H,)), u=(H, H), w=(I, H), v=(H + I + H + 2, H))
 def side_by_side(p, h, c, x):
     ones = jnp.ones((*x.shape[:-1], 2), x.dtype)

@@ -37,6 +37,7 @@ DAILY = [  # the rest is slow
     "without_batch",
     "integer",
     "random_key",
+    "greatest",
     "side_by_side",
     "swapped",
     "one_value_in_two_leaves",
@@ -67,9 +68,19 @@ def test_odd_steps_with_gaps(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["swapped", pytest.param("sums_that_leave_at_once", marks=pytest.mark.slow)]
+    "name",
+    [
+        "swapped",
+        "integer",
+        "boolean",
+        *(
+            pytest.param(name, marks=pytest.mark.slow)
+            for name in ("sums_that_leave_at_once", "random_key")
+        ),
+    ],
 )
 def test_zones(name, getkey):
+    """On all that is a float."""
     agrees(ODD[name], when=GAPS | {"key": getkey()}, dropout=jaxrnn.Dropout(zoneout=0.4))
 
 

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from _odd_steps import ODD, I
 from _table import Leaky, LeakyCarry
 
 import jaxrnn
@@ -340,6 +341,14 @@ def test_what_is_refused():
     for bad in (0, np.zeros(3)):
         with pytest.raises(TypeError, match=r"`key` must be a key of jax\.random"):
             unroll(lstm(4), dropout=ALL).apply(params, None, jnp.ones((2, 3)), key=bad)
+
+
+def test_zoneout_of_what_is_no_float_is_refused(getkey):
+    cell = ODD["integer"]
+    layer = unroll(cell, dropout=Dropout(zoneout=(0.1, 0.2)))
+    params, xs = layer.init(getkey(), I), jnp.ones((5, 3, I))
+    with pytest.raises(ValueError, match=r"its rate 0.2 is for int64\(3,\) .* give that leaf 0"):
+        layer.apply(params, None, xs)
 
 
 def test_the_estimate_counts_masks():

@@ -33,6 +33,11 @@ def counts_its_rows(p, h, x):
     return usual(p, h / len(x), x)
 
 
+def hides_a_product(p, h, x):
+    a = jax.lax.cond(x.sum() > 0, lambda h: h @ p.u, lambda h: h, h)
+    return usual(p, a, x)
+
+
 def prints(p, h, x):
     jax.debug.print("{}", h.sum())
     return usual(p, h, x)
@@ -45,6 +50,7 @@ def prints(p, h, x):
         (more_for_many, "other equations for a batch of 64 than of 2"),
         (other_for_one, "other equations for a batch of 1 than of 2"),
         (counts_its_rows, "other equations for a batch of 1 than of 2"),
+        (hides_a_product, "has products inside `cond`"),
         (prints, "cannot be read, and is walked by a plain scan: it has side effects"),
     ],
 )
@@ -53,7 +59,7 @@ def test_it_is_told(step, words):
     assert words in sentence and sentence.startswith(f"the step of {step.__name__} ")
 
 
-@pytest.mark.parametrize("name", ["normalised", "numbers_and_integers", "scan_over_weights"])
+@pytest.mark.parametrize("name", ["normalised", "numbers_and_integers", "weights_of_one_operand"])
 def test_others_are_not(name):
     assert surprises(ODD[name], I) == ()
 

@@ -50,8 +50,10 @@ def choose(cell: Cell, engine: str = "auto", *, input_size: int | None = None) -
 
 def explain(cell: Cell, input_size: int | None = None) -> Explanation:
     """Print what a walk of `cell` over features (I = `input_size`; None: its output size) does
-    once, what for all of time at once, what in the loop; which products, with what is added to
-    them at once; what is kept for the way back; whether it is linear; and the path taken."""
+    once, what for all of time at once, what in the loop; its products there, how many weights each
+    multiplies at once, and how many terms are added that wait for no carry; what is kept of each
+    instant for the way back; whether it is linear in its carry, leaf by leaf; and the path taken
+    (see :func:`jaxrnn.unroll`). Shapes are of a batch of 2."""
     _checks.cell("explain", cell)
     question = _question(cell, input_size)
     path, refused = take(question)

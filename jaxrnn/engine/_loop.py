@@ -106,7 +106,7 @@ def _do(reading: Reading, e: Any, env: dict) -> None:
     """Enter into `env` what one equation of the loop gives."""
     values = [look(env, v) for v in e.invars]
     if e.primitive.name in _activations.FORMS:
-        outs = [_activations.apart(_activations.one(e.primitive.name)(*values))]
+        outs = [_activations.one(e.primitive.name)(*values)]
     else:
         outs = do(e, reading.narrow, *values)
     env |= dict(zip(e.outvars, outs, strict=True))

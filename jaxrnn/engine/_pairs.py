@@ -105,7 +105,7 @@ def _through(e: Any, values: list) -> Pair:
         return _on_both(lambda a: a / values[1], values[0])
     if name == "select_n" and not has[0]:
         return _selected(values[0], values[1:])
-    raise Unlinear(f"`{name}` of it")
+    raise Unlinear(f"`{e.params.get('name', name)}` of it")
 
 
 def _on_both(function: Callable, pair: Pair) -> Pair:

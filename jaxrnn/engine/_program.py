@@ -19,9 +19,7 @@ CALLS = ("jit", "pjit", "closed_call", "core_call", "checkpoint", "remat", "rema
 
 def bind(equation: Any, *values: Any) -> list[Any]:
     """What one equation gives, its operands at `values`."""
-    if not equation.primitive.name.startswith("custom_") and not any(
-        map(is_program, jax.tree.leaves(equation.params, is_leaf=is_program))
-    ):
+    if not equation.primitive.name.startswith("custom_") and not inside(equation):
         outs = equation.primitive.bind(*values, **equation.params)
         return outs if equation.primitive.multiple_results else [outs]
     pairs = zip(equation.invars, values, strict=True)
@@ -119,10 +117,16 @@ def variables(vs: Iterable[Any]) -> set[Any]:
 
 def holds(jaxpr: Any, name: str) -> bool:
     """Is there such an equation, however deep?"""
-    inner = (v for e in jaxpr.eqns for v in jax.tree.leaves(e.params, is_leaf=is_program))
-    return any(e.primitive.name == name for e in jaxpr.eqns) or any(
-        holds(getattr(v, "jaxpr", v), name) for v in inner if is_program(v)
+    return any(
+        e.primitive.name == name or any(holds(inner, name) for inner in inside(e))
+        for e in jaxpr.eqns
     )
+
+
+def inside(equation: Any) -> list[Any]:
+    """The programs that an equation runs."""
+    values = jax.tree.leaves(equation.params, is_leaf=is_program)
+    return [getattr(value, "jaxpr", value) for value in values if is_program(value)]
 
 
 def is_program(value: Any) -> bool:

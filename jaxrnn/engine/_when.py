@@ -62,8 +62,12 @@ def select(flags: jax.Array | None, chosen: Any, other: Any) -> Any:
 
 
 def blend(zone: Any, held: Carry, new: Carry) -> Carry:
-    """zone ⊙ held + (1 - zone) ⊙ new, leaf by leaf: zoneout."""
-    return jax.tree.map(lambda z, a, b: z * a + (1 - z) * b, zone, held, new)
+    """zone ⊙ held + (1 - zone) ⊙ new, leaf by leaf, of what is inexact: zoneout."""
+
+    def leaf(z, a, b):
+        return z * a + (1 - z) * b if jnp.issubdtype(b.dtype, jnp.inexact) else b
+
+    return jax.tree.map(leaf, zone, held, new)
 
 
 def clean(valid: jax.Array | None, xs: jax.Array) -> jax.Array:

@@ -168,9 +168,12 @@ def unroll(
     `apply` reads xs of two axes as (T, I), without a batch: an instant of a batch, (B, I), is for
     `step`.
 
-    `engine="scan"` forces the plain `lax.scan` of `cell.step`; derivatives of every kind and order
-    go through every path. ``jaxrnn.engine.explain(cell)`` shows what was read and the path that
-    ``"auto"`` takes.
+    `engine` is the way to walk. ``"auto"`` takes what was measured to be fast. ``"derived"`` has an
+    adjoint that is made of the equation; ``"scan"`` is the plain `lax.scan` of `cell.step`. Of a
+    cell that is linear in its carry, ``"associative"`` has no loop of T steps, ``"chunked"`` one of
+    some √T, and ``"sequential"`` one that only multiplies and adds. All compute the same, and
+    derivatives of every kind and order go through all. ``jaxrnn.engine.explain(cell)`` shows what
+    was read, and the path that ``"auto"`` takes.
 
     `keep` says what the forward pass keeps for the backward one: ``"gates"``, all that it needs;
     ``"carries"``, from which the gates are computed again, those of about √T steps side by side;
@@ -180,7 +183,8 @@ def unroll(
     `dropout` is a :class:`Dropout`, drawn from `key`. Without a key the layer is deterministic.
 
     With `matmul_dtype` ``"bfloat16"`` (or ``"float16"``) the operands of every matrix product of
-    the cell are rounded to it and summed in float32; params, carries, outputs and gradients keep
+    the cell are rounded to it and summed in float32 (not those inside its own `lax.scan`, `cond`
+    or `while_loop`); params, carries, outputs and gradients keep
     their dtype. The smallest gradients vanish in float16: scale the loss.
     """
     return Unroll(cell, reverse, padding, engine, keep, dropout, matmul_dtype)

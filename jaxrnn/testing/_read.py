@@ -10,6 +10,8 @@ from jax.extend.core import Literal
 
 from jaxrnn._checks import quote
 from jaxrnn._types import Cell
+from jaxrnn.engine._products import PRODUCTS
+from jaxrnn.engine._program import holds, inside
 from jaxrnn.engine._read import Reading, Unread
 
 BATCHES = (2, 1, 3, 64)
@@ -30,6 +32,12 @@ def surprises(cell: Cell, input_size: int) -> tuple[str, ...]:
         f"the engine that is a constant, which no gradient reaches. A weight belongs in params."
         for a in readings[first].consts
         if jnp.ndim(a) > 0 and jnp.issubdtype(jnp.result_type(a), jnp.inexact)
+    ]
+    hidden = [e.primitive.name for e in _all(readings[first]) if _hides_products(e)]
+    told += [
+        f"the step of {quote(cell)} has products inside `{name}`, which the engine takes as one "
+        f"piece: no mask of `Dropout` lies on them, and `matmul_dtype` does not round them."
+        for name in dict.fromkeys(hidden)
     ]
     changed = [n for n in others if _equations(readings[n]) != _equations(readings[first])]
     if changed:
@@ -53,9 +61,17 @@ def _equations(reading: Reading) -> list[Any]:
     """What they are, and the numbers in them."""
     return [
         (e.primitive.name, [float(v.val) for v in e.invars if _is_number(v)])
-        for e in (*reading.once, *reading.time, *reading.loop)
+        for e in _all(reading)
         if e.primitive.name not in SHAPES
     ]
+
+
+def _all(reading: Reading) -> list[Any]:
+    return [*reading.once, *reading.time, *reading.loop]
+
+
+def _hides_products(e: Any) -> bool:
+    return any(holds(program, name) for program in inside(e) for name in PRODUCTS)
 
 
 def _is_number(v: Any) -> bool:

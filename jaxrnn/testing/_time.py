@@ -108,6 +108,8 @@ def influence(case: Case) -> Influence:
 
     dcarry = jax.tree.map(basis, case.dcarry)
     dcarry, dxs = _pulls(case.layer, case.params, case.carry, case.xs, (dcarry, dys))
+    for a in (dxs, *jax.tree.leaves(dcarry)):
+        assert np.isfinite(np.asarray(a)).all(), "a gradient is not finite"
     xs: Any = np.any(np.asarray(dxs) != 0, axis=-1)
     rows = [np.asarray(a).reshape(len(at), B, -1).any(axis=-1) for a in jax.tree.leaves(dcarry)]
     carry: Any = np.any(np.stack(rows), axis=0)
