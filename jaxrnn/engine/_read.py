@@ -137,7 +137,11 @@ class Reading:
         inside = set().union(*(j.inside for j in self.joints))
         rest = [e for e in self.loop if id(e) not in inside]
         used = variables([*self.outs, *(v for e in rest for v in e.invars)])
-        self.rest = [e for e in rest if e.outvars[0] not in self.spread or e.outvars[0] in used]
+        # But a gradient is added up as wide as it comes, (B, H) say, and over the batch only once.
+        self.wide = {v for v in self.spread if v in used and inexact(v.aval)}
+        self.loop = [e for e in self.loop if e.outvars[0] not in self.wide]
+        unread = self.wide | (self.spread.keys() - used)
+        self.rest = [e for e in rest if e.outvars[0] not in unread]
         self.rest_ids = {id(e) for e in self.rest}
         self.points = [out for j in self.joints for out in j.outs]
 
@@ -179,7 +183,7 @@ class Reading:
 
     def _find_what_is_read(self) -> None:
         rest = variables([*self.outs, *(v for e in self.rest for v in e.invars)])
-        rest -= set(self.spread)
+        rest -= self.spread.keys() - self.wide
         operands = [v for j in self.joints for v in j.operands]
         terms = [self.origin(v) for j in self.joints for many in j.terms for v in many]
         loop = rest | variables(operands) | variables(terms)
