@@ -8,7 +8,6 @@ Exit status: 0 done, 2 bad input, 4 the machine is not quiet.
 
 from __future__ import annotations
 
-import statistics
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -80,28 +79,19 @@ def measure(rounds: int) -> dict[str, dict[str, Any]]:
 
 
 def markdown(document: dict[str, Any]) -> str:
-    about = document["machine"]
     parts = [
         "# What the options cost",
         f"`{document['command']}`: forward and backward pass, T {T}, B {B}, {D} → {H}, float32; "
-        f"{about['cpu']}, {about['cores']} cores, {about['time']}, jax {jax.__version__}"
-        + (", **forced under load**" if document["forced"] else "")
-        + ". Milliseconds, the least and the median of all calls; × is the least over that of "
-        "nothing; memory is what XLA takes for temporaries.",
+        f"{in_turn.where(document)}. Milliseconds, the least and the median of all calls; × is the "
+        f"least over that of nothing; memory is what XLA takes for temporaries.",
     ]
     for name, results in document["results"].items():
-        plain = min(results["nothing"]["seconds"])
+        one = results["nothing"]["seconds"]
         rows = [
-            [
-                what,
-                f"{min(r['seconds']) * 1e3:.2f}",
-                f"{statistics.median(r['seconds']) * 1e3:.2f}",
-                f"{min(r['seconds']) / plain:.2f}",
-                f"{r['temporary_bytes'] / 1e6:.1f} MB",
-            ]
+            [what, *in_turn.words(r["seconds"], one), f"{r['temporary_bytes'] / 1e6:.1f} MB"]
             for what, r in results.items()
         ]
-        parts += [f"## {name}", table(("with", "least", "median", "×", "memory"), rows)]
+        parts += [f"## {name}", table(("with", *in_turn.COLUMNS, "memory"), rows)]
     return "\n\n".join(parts) + "\n"
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
-import statistics
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -202,28 +201,16 @@ def _same(name: str, got: Any, want: Any) -> None:
 
 
 def markdown(document: dict[str, Any]) -> str:
-    about = document["machine"]
     parts = [
         "# A cell of one's own",
-        f"`{document['command']}`: T {T}, B {B}, {D} → {H}, float32; {about['cpu']}, "
-        f"{about['cores']} cores, {about['time']}, jax {jax.__version__}"
-        + (", **forced under load**" if document["forced"] else "")
-        + ". Milliseconds, the least and the median of all calls; × is the least over jaxrnn's. "
-        "All compute the same, outputs and gradients.",
+        f"`{document['command']}`: T {T}, B {B}, {D} → {H}, float32; {in_turn.where(document)}. "
+        f"Milliseconds, the least and the median of all calls; × is the least over jaxrnn's. All "
+        f"compute the same, outputs and gradients.",
     ]
     for cell, of in document["results"].items():
         for what, taken in of.items():
-            ours = min(taken["jaxrnn"])
-            rows = [
-                [
-                    name,
-                    f"{min(times) * 1e3:.2f}",
-                    f"{statistics.median(times) * 1e3:.2f}",
-                    f"{min(times) / ours:.2f}",
-                ]
-                for name, times in taken.items()
-            ]
-            parts += [f"## {cell}, {what}", table(("by", "least", "median", "×"), rows)]
+            rows = [[name, *in_turn.words(t, taken["jaxrnn"])] for name, t in taken.items()]
+            parts += [f"## {cell}, {what}", table(("by", *in_turn.COLUMNS), rows)]
     return "\n\n".join(parts) + "\n"
 
 

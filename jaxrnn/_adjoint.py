@@ -131,7 +131,7 @@ def _none_of(a: jax.Array) -> jax.Array:
 
 
 def inexact(a: Any) -> bool:
-    return jnp.issubdtype(a.dtype, jnp.inexact)
+    return a is not None and jnp.issubdtype(a.dtype, jnp.inexact)
 
 
 def floats(values: list) -> list[int]:

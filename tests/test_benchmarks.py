@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import bounds, truth, weights, workloads
+from benchmarks import bounds, truth, weights, workloads, your_cell
 from benchmarks.harness import Harness
 from benchmarks.resident import Resident
 from benchmarks.workloads import PEAK, WORKLOADS, Workload, flops, toy
@@ -96,3 +96,18 @@ def test_unknown_framework_is_told_not_raised():
 def test_a_pattern_that_names_nothing_is_refused():
     with pytest.raises(ValueError, match="lyrcs"):
         workloads.select(["lyrcs"])
+
+
+@pytest.mark.float32
+def test_a_cell_of_ones_own_is_the_same_everywhere(monkeypatch):
+    """`measure` refuses contestants that compute something else."""
+    for name, size in {"T": 5, "B": 3, "D": 6, "H": 6}.items():
+        monkeypatch.setattr(your_cell, name, size)
+    with jax.numpy_rank_promotion("allow"):  # as users have it
+        for cell in (your_cell.MGU(6), your_cell.Peephole(6)):
+            taken = your_cell.measure(cell, rounds=1)
+            assert all({"jaxrnn", "plain scan", "Flax"} <= {*of} for of in taken.values())
+        right = your_cell.flax_peephole
+        monkeypatch.setattr(your_cell, "flax_peephole", lambda p, xs: 2 * right(p, xs))
+        with pytest.raises(ValueError, match="Flax computes something else"):
+            your_cell.measure(your_cell.Peephole(6), rounds=1)

@@ -109,9 +109,9 @@ DROPOUT = Group(
             "zones-of-all-units",
             "zoneout holds a whole row or nothing of it",
             FILE,
-            "jax.random.bernoulli(k, p, (steps, *a.shape)).astype(a.dtype)",
-            "jnp.broadcast_to(jax.random.bernoulli(k, p, (steps, *a.shape[:-1], 1)), "
-            "(steps, *a.shape)).astype(a.dtype)",
+            "jax.random.bernoulli(key, rate, (steps, *a.shape)).astype(dtype)",
+            "jnp.broadcast_to(jax.random.bernoulli(key, rate, (steps, *a.shape[:-1], 1)), "
+            "(steps, *a.shape)).astype(dtype)",
         ),
         Mutant(
             "zones-whatever-the-key",
@@ -131,15 +131,15 @@ DROPOUT = Group(
             "zones-of-one-key",
             "zoneout holds the same units of h and of c",
             FILE,
-            "zip(jax.random.split(key, len(leaves)), rates",
-            "zip([key] * len(leaves), rates",
+            "keys = [None] * len(leaves) if key is None else jax.random.split(key, len(leaves))",
+            "keys = [key] * len(leaves)",
         ),
         Mutant(
             "zoneout-expectation-inverted",
             "without a key zoneout holds by 1 - rate",
             FILE,
-            "jnp.full((steps,), p, a.dtype)",
-            "jnp.full((steps,), 1 - p, a.dtype)",
+            "jnp.full((steps,), rate, dtype)",
+            "jnp.full((steps,), 1 - rate, dtype)",
         ),
     ),
 )
