@@ -41,14 +41,14 @@ DERIVED = Group(
             "the cotangent of the final carry is dropped",
             BACK,
             "state = pick(dafter, at_carry), [",
-            "state = [jnp.zeros_like(a) for a in pick(dafter, at_carry)], [",
+            "state = [jax.numpy.zeros_like(a) for a in pick(dafter, at_carry)], [",
         ),
         Mutant(
             "cotangents-shifted",
             "output t gets the cotangent of t - 1",
             BACK,
             "before, pick(douts, at_outs)\n",
-            "before, [jnp.roll(a, 1, 0) for a in pick(douts, at_outs)]\n",
+            "before, [jax.numpy.roll(a, 1, 0) for a in pick(douts, at_outs)]\n",
         ),
         Mutant(
             "outputs-not-shifted",
