@@ -75,6 +75,29 @@ def test_linear_is_plain(engine, reverse):
     )
 
 
+def truncates(p, h, drive):
+    return 0.9 * h.astype(int).astype(h.dtype) + drive
+
+
+def is_positive(p, h, drive):
+    return (h > 0).astype(h.dtype) + drive
+
+
+def halves_whole_numbers(p, h, drive):
+    whole = jax.lax.div(h.astype(int), jnp.full(h.shape, 2))
+    return whole.astype(h.dtype) + drive
+
+
+@pytest.mark.parametrize("engine", ["associative", "chunked", "sequential"])
+@pytest.mark.parametrize("function", [truncates, is_positive, halves_whole_numbers])
+def test_what_only_looks_linear_is_refused(function, engine):
+    with pytest.raises(ValueError, match=rf'engine="{engine}" does not fit: not linear'):
+        jax.eval_shape(
+            lambda p: unroll(Odd(function), engine=engine).apply(p, None, jnp.ones((5, 2, 3))),
+            Odd(function).init(jax.random.key(0), 3),
+        )
+
+
 def a_vector_added_outside(p, h, drive):
     return 0 * h + (drive + jnp.broadcast_to(p.u[0, :H], drive.shape))
 

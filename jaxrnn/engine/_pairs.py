@@ -7,16 +7,18 @@ waits for no carry, selections by it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.extend.core import Literal
 
+from jaxrnn._adjoint import inexact
 from jaxrnn.engine._program import look
 from jaxrnn.engine._project import do
 from jaxrnn.engine._read import Reading
+
+CONVERT = "convert_element_type"
 
 
 class Unlinear(Exception):
@@ -89,9 +91,8 @@ def _of_carry(reading: Reading) -> list[Any]:
 def _through(e: Any, values: list) -> Pair:
     """What an equation makes of pairs."""
     name, has = e.primitive.name, [isinstance(value, Pair) for value in values]
-    on_both = partial(_on_both, lambda a: do(e, None, a)[0])
-    if name in ("neg", "copy", "convert_element_type", "optimization_barrier"):
-        return on_both(values[0])
+    if len(e.outvars) == 1 and (name in ("neg", "copy") or (name == CONVERT and _keeps(e))):
+        return _on_both(lambda a: do(e, None, a)[0], values[0])
     if name in ("add", "add_any", "sub"):
         sign = -1 if name == "sub" else 1
         one, two = (v if h else Pair(-1, 0, v) for v, h in zip(values, has, strict=True))
@@ -101,11 +102,20 @@ def _through(e: Any, values: list) -> Pair:
     if name == "mul" and not all(has):
         pair, factor = values if has[0] else values[::-1]
         return _on_both(lambda a: a * factor, pair)
-    if name == "div" and not has[1]:
+    if name == "div" and not has[1] and inexact(e.outvars[0].aval):  # of integers, it rounds
         return _on_both(lambda a: a / values[1], values[0])
     if name == "select_n" and not has[0]:
         return _selected(values[0], values[1:])
     raise Unlinear(f"`{e.params.get('name', name)}` of it")
+
+
+def _keeps(e: Any) -> bool:
+    """Is a conversion linear? Not where it cuts: floats to integers or flags, complex to real."""
+    kinds = (jnp.number, jnp.inexact, jnp.complexfloating)
+    before, after = (
+        sum(jnp.issubdtype(v.aval.dtype, kind) for kind in kinds) for v in (*e.invars, *e.outvars)
+    )
+    return before <= after
 
 
 def _on_both(function: Callable, pair: Pair) -> Pair:
