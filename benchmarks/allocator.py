@@ -22,7 +22,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import command, machine
+from benchmarks import command
 from benchmarks.harness import calls_of_a_turn
 from benchmarks.report import table
 from benchmarks.resident import Resident
@@ -83,18 +83,13 @@ in the environment; ×: how many times that the default takes.
 
 def main(argv: list[str] | None = None) -> int:
     parser = command.parser(__doc__, "allocator.json", 10, "turns of each process")
-    chosen = parser.parse_args(argv)
-    if chosen.rounds < 1:
-        parser.error("`--rounds` must be positive.")
+    chosen = command.chosen_of(parser, argv)
     if platform.libc_ver()[0] != "glibc":
         parser.error("this system's allocator is not glibc's.")
     if clash := [name for name in (*KEEP, "GLIBC_TUNABLES", "LD_PRELOAD") if name in os.environ]:
         parser.error(f"{', '.join(clash)} in the environment: unset it.")
     document = command.begin("allocator.py", chosen, argv) | measure(chosen.rounds)
-    machine.write_json(chosen.out, document)
-    machine.write_whole(chosen.out.with_suffix(".md"), markdown(document))
-    print(markdown(document))
-    return 0
+    return command.end(chosen, document, markdown(document))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,13 @@ def parser(doc: str | None, out: str, rounds: int, of: str) -> argparse.Argument
     return parser
 
 
+def chosen_of(parser: argparse.ArgumentParser, argv: list[str] | None) -> argparse.Namespace:
+    chosen = parser.parse_args(argv)
+    if chosen.rounds < 1:
+        parser.error("`--rounds` must be positive.")
+    return chosen
+
+
 def begin(script: str, chosen: argparse.Namespace, argv: list[str] | None) -> dict[str, Any]:
     """What a result says of its run, once the machine is quiet."""
     if not chosen.force:
@@ -32,6 +39,14 @@ def begin(script: str, chosen: argparse.Namespace, argv: list[str] | None) -> di
         "machine": machine.describe(),
         "forced": chosen.force,
     }
+
+
+def end(chosen: argparse.Namespace, document: dict[str, Any], page: str) -> int:
+    """Write what was measured, and its page beside it; show the page."""
+    machine.write_json(chosen.out, document)
+    machine.write_whole(chosen.out.with_suffix(".md"), page)
+    print(page)
+    return 0
 
 
 def run(main: Callable[[], int]) -> None:

@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxrnn
-from benchmarks import command, in_turn, machine
+from benchmarks import command, in_turn
 from benchmarks.report import table
 
 T, B, D, H = 35, 32, 256, 256
@@ -97,15 +97,10 @@ def markdown(document: dict[str, Any]) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     parser = command.parser(__doc__, "options.json", 60, "calls of each")
-    chosen = parser.parse_args(argv)
-    if chosen.rounds < 1:
-        parser.error("`--rounds` must be positive.")
+    chosen = command.chosen_of(parser, argv)
     document = command.begin("options.py", chosen, argv)
     document["results"] = measure(chosen.rounds)
-    machine.write_json(chosen.out, document)
-    machine.write_whole(chosen.out.with_suffix(".md"), markdown(document))
-    print(markdown(document))
-    return 0
+    return command.end(chosen, document, markdown(document))
 
 
 if __name__ == "__main__":

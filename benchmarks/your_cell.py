@@ -23,7 +23,7 @@ import jax
 import jax.numpy as jnp
 
 import jaxrnn
-from benchmarks import command, in_turn, machine
+from benchmarks import command, in_turn
 from benchmarks.report import table
 
 T, B, D, H = 35, 32, 256, 256
@@ -40,31 +40,22 @@ class Both(NamedTuple):
     c: jax.Array
 
 
+def drawn(key: jax.Array, dtype: Any, **shapes: tuple[int, ...]) -> Params:
+    """Normal params of these shapes."""
+    keys = jax.random.split(key, len(shapes))
+    pairs = zip(keys, shapes.items(), strict=True)
+    return {name: jax.random.normal(k, shape, dtype) / 16 for k, (name, shape) in pairs}
+
+
 @dataclasses.dataclass(frozen=True)
-class Drawn:
-    """What both cells share: normal params of the shapes that `shapes` names."""
+class MGU:
+    """Zhou et al. 2016, arXiv:1603.09420, as Flax has it: f σ, n tanh, h' = (1 - f) n + f h."""
 
     output_size: int
 
     def init(self, key: jax.Array, input_size: int, dtype: Any = None) -> Params:
-        shapes = self.shapes(input_size, self.output_size)
-        keys = jax.random.split(key, len(shapes))
-        drawn = {
-            name: jax.random.normal(k, shape, dtype) / 16
-            for k, (name, shape) in zip(keys, shapes.items(), strict=True)
-        }
-        return drawn
-
-    def shapes(self, D: int, H: int) -> dict[str, tuple[int, ...]]:
-        raise NotImplementedError
-
-
-class MGU(Drawn):
-    """Zhou et al. 2016, arXiv:1603.09420, as Flax has it: f σ, n tanh, h' = (1 - f) n + f h."""
-
-    def shapes(self, D: int, H: int) -> dict[str, tuple[int, ...]]:
-        gates = {"w_f": (D, H), "u_f": (H, H), "b_f": (H,)}
-        return gates | {"w_n": (D, H), "u_n": (H, H), "b_n": (H,), "b_h": (H,)}
+        w, u, b = (input_size, self.output_size), (self.output_size,) * 2, (self.output_size,)
+        return drawn(key, dtype, w_f=w, u_f=u, b_f=b, w_n=w, u_n=u, b_n=b, b_h=b)
 
     def initial_carry(self, params: Params, batch_shape: tuple[int, ...] = ()) -> Hidden:
         return Hidden(jnp.zeros((*batch_shape, self.output_size), params["b_f"].dtype))
@@ -77,11 +68,16 @@ class MGU(Drawn):
         return Hidden(h), h
 
 
-class Peephole(Drawn):
+@dataclasses.dataclass(frozen=True)
+class Peephole:
     """Gers & Schmidhuber 2000: the gates i, f see c, and o sees the new c."""
 
-    def shapes(self, D: int, H: int) -> dict[str, tuple[int, ...]]:
-        return {"w": (D, 4 * H), "u": (H, 4 * H), "b": (4 * H,), "i": (H,), "f": (H,), "o": (H,)}
+    output_size: int
+
+    def init(self, key: jax.Array, input_size: int, dtype: Any = None) -> Params:
+        H, wide = self.output_size, 4 * self.output_size
+        w, u, b, p = (input_size, wide), (H, wide), (wide,), (H,)
+        return drawn(key, dtype, w=w, u=u, b=b, i=p, f=p, o=p)
 
     def initial_carry(self, params: Params, batch_shape: tuple[int, ...] = ()) -> Both:
         zeros = jnp.zeros((*batch_shape, self.output_size), params["b"].dtype)
@@ -216,16 +212,11 @@ def markdown(document: dict[str, Any]) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     parser = command.parser(__doc__, "your_cell.json", 60, "calls of each")
-    chosen = parser.parse_args(argv)
-    if chosen.rounds < 1:
-        parser.error("`--rounds` must be positive.")
+    chosen = command.chosen_of(parser, argv)
     document = command.begin("your_cell.py", chosen, argv)
     cells = {"MGU": MGU(H), "LSTM with peepholes": Peephole(H)}
     document["results"] = {name: measure(cell, chosen.rounds) for name, cell in cells.items()}
-    machine.write_json(chosen.out, document)
-    machine.write_whole(chosen.out.with_suffix(".md"), markdown(document))
-    print(markdown(document))
-    return 0
+    return command.end(chosen, document, markdown(document))
 
 
 if __name__ == "__main__":

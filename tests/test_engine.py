@@ -1,7 +1,6 @@
 """What the engine chooses and why, and what it owes to small dtypes and to donated carries."""
 
 import dataclasses
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -242,70 +241,3 @@ def test_an_idle_rows_carry_is_never_computed_with(engine, reverse, getkey):
     want = jax.grad(loss, (0, 1, 2), has_aux=True)(params, carry, xs)[0]
     assert jnp.isnan(after.h[1]).all() and jnp.isfinite(after.h[::2]).all()
     jaxrnn.testing.same(got, want, within=0)
-
-
-KEEPS = ["gates", "carries", "chunks"]
-
-
-@pytest.mark.parametrize("keep", KEEPS)
-def test_forward_mode(keep, getkey):
-    """Tangents, eager and compiled, are those of the plain scan, and the transpose of them is the
-    gradient."""
-    cell = jaxrnn.gru(4)
-    layer, plain = jaxrnn.unroll(cell, keep=keep), jaxrnn.unroll(cell, engine="scan")
-    params, xs = layer.init(getkey(), 3), jax.random.normal(getkey(), (5, 2, 3))
-    lengths, along = jnp.array([5, 2]), (jax.tree.map(jnp.cos, params), jnp.cos(xs))
-
-    def walk(layer, params, xs):
-        return layer.apply(params, None, xs, lengths=lengths)
-
-    def tangent(layer):
-        return jax.jvp(partial(walk, layer), (params, xs), along)
-
-    want = tangent(plain)
-    jaxrnn.testing.same(tangent(layer), want, within=1e-12)
-    jaxrnn.testing.same(jax.jit(tangent, static_argnums=0)(layer), want, within=1e-12)
-    _, pull = jax.vjp(partial(walk, layer), params, xs)
-    cotangent = jax.tree.map(jnp.sin, want[1])
-    forwards, backwards = _inner(want[1], cotangent), _inner(along, pull(cotangent))
-    np.testing.assert_allclose(forwards, backwards, rtol=1e-12)
-
-
-def _inner(one, other):
-    return sum(map(jnp.vdot, jax.tree.leaves(one), jax.tree.leaves(other)))
-
-
-@pytest.mark.parametrize("keep", KEEPS)
-def test_hessian_vector_products(keep, getkey):
-    """Forward over reverse, reverse over reverse and reverse over forward are all the plain
-    scan's."""
-    cell = jaxrnn.lstm(3)
-    params, xs = cell.init(getkey(), 2), jax.random.normal(getkey(), (4, 2, 2))
-    along = jax.tree.map(jnp.cos, params)
-
-    def products(**how):
-        def loss(params):
-            return (jaxrnn.unroll(cell, **how).apply(params, None, xs)[1] ** 3).sum()
-
-        def slope(params):
-            return jax.jvp(loss, (params,), (along,))[1]
-
-        gradient = jax.grad(loss)
-        yield jax.jvp(gradient, (params,), (along,))[1]
-        yield jax.vjp(gradient, params)[1](along)[0]
-        yield jax.grad(slope)(params)
-
-    for got in products(keep=keep):
-        jaxrnn.testing.same(got, next(products(engine="scan")), within=1e-12)
-
-
-def test_forward_mode_of_the_loss(getkey):
-    lm = jaxrnn.language_model(jaxrnn.unroll(jaxrnn.gru(4)), 5)
-    params, ids = lm.init(getkey()), jax.random.randint(getkey(), (6, 2), 0, 5)
-
-    def loss(params):
-        return lm.loss(params, None, ids[:-1], ids[1:])[0]
-
-    along = jax.tree.map(jnp.cos, params)
-    slope = jax.jvp(loss, (params,), (along,))[1]
-    np.testing.assert_allclose(slope, _inner(jax.grad(loss)(params), along), rtol=1e-12)

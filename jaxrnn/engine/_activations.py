@@ -76,9 +76,6 @@ def one(gate: str, read: bool = True):
     return function
 
 
-tanh, sigmoid = one("tanh"), one("logistic")
-
-
 def each(gates: tuple[str, ...], x: jax.Array, read: bool = True) -> jax.Array:
     """The gates of x (..., G·H) in one pass; `gates` says of each: "tanh" or "logistic" (σ)."""
     return one(gates[0], read)(x) if len(set(gates)) == 1 else _each(gates)(x)

@@ -24,8 +24,6 @@ from jaxrnn.engine._loop import instant
 from jaxrnn.engine._project import project
 from jaxrnn.engine._read import Reading
 
-custom_vjp: Any = jax.custom_vjp  # what it makes has no type that a checker can use
-
 
 def shared_leaves(reading: Reading, shared: Any) -> list[Any]:
     return [*reading.consts, *jax.tree.leaves(shared)]

@@ -66,7 +66,6 @@ def _walk_forwards(*question):
         return [pick(of, floats(of)) for of in both], both
 
     _, pull, both = jax.vjp(of_floats, *map(pick, given, at), has_aux=True)
-
     return both, (pull, given)
 
 

@@ -41,8 +41,8 @@ class Reading:
     def __init__(self, body: Callable, shared: Any, carry: Any, x: Any, narrow: Any = None):
         self.out_tree: Any = None  # of (carry, out), once the body was called
         flat, tree = jax.tree.flatten((shared, carry, x))
-        n_shared, self.carry_tree = len(jax.tree.leaves(shared)), jax.tree.structure(carry)
-        n_carry, self.narrow = self.carry_tree.num_leaves, narrow
+        n_shared, n_carry = len(jax.tree.leaves(shared)), len(jax.tree.leaves(carry))
+        self.narrow = narrow
 
         def flat_body(*flat):
             leaves, self.out_tree = jax.tree.flatten(body(*jax.tree.unflatten(tree, flat)))
@@ -53,7 +53,8 @@ class Reading:
             raise Unread(f"it has side effects ({', '.join(map(str, traced.effects))})")
         ranks = [ONCE] * n_shared + [LOOP] * n_carry + [TIME] * (len(flat) - n_shared - n_carry)
         traced = in_parts(traced, ranks)
-        self.jaxpr, self.consts = jaxpr, _ = traced.jaxpr, traced.consts
+        self.jaxpr, self.consts = traced.jaxpr, traced.consts
+        jaxpr = self.jaxpr
         self.shared_in = [*jaxpr.constvars, *jaxpr.invars[:n_shared]]
         self.carry_in = jaxpr.invars[n_shared : n_shared + n_carry]
         self.x_in, self.outs = jaxpr.invars[n_shared + n_carry :], jaxpr.outvars

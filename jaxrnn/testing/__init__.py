@@ -30,11 +30,11 @@ import jax
 from jaxrnn import engine
 from jaxrnn._types import Cell, Layer
 from jaxrnn.layers import bidirectional, stack, unroll
-from jaxrnn.testing import _gaps, _time, _transforms, _truth  # noqa: F401  importing them fills LAWS
+from jaxrnn.testing import _gaps, _time, _transforms, _truth
 from jaxrnn.testing._case import Answer, Case, draw
 from jaxrnn.testing._compare import same
 from jaxrnn.testing._explain import Difference, explain
-from jaxrnn.testing._law import LAWS, Law
+from jaxrnn.testing._law import Law, laws_of
 from jaxrnn.testing._read import surprises
 
 __all__ = [
@@ -49,6 +49,8 @@ __all__ = [
     "explain",
     "Difference",
 ]
+
+LAWS = laws_of(_gaps, _time, _transforms, _truth)
 
 # How a cell's layers are told apart from the cell: these laws see direction, depth and both ways.
 COMBINED = (

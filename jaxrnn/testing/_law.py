@@ -1,9 +1,10 @@
-"""What a law is, and the table of all of them."""
+"""What a law is."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import jax
@@ -40,14 +41,11 @@ class Law:
         return self.name
 
 
-LAWS: dict[str, Law] = {}
+def law(fits: Callable[[Any], bool] = everything) -> Callable[[Callable[[Case], None]], Law]:
+    """A check, `(case) -> None`, as a law of its own name."""
+    return lambda check: Law(check.__name__, check, fits)
 
 
-def law(fits: Callable[[Any], bool] = everything) -> Callable:
-    """Enter a check, `(case) -> None`, into the table under its own name."""
-
-    def enter(check: Callable[[Case], None]) -> Callable[[Case], None]:
-        LAWS[check.__name__] = Law(check.__name__, check, fits)
-        return check
-
-    return enter
+def laws_of(*pages: ModuleType) -> dict[str, Law]:
+    """Those that these modules make, in their order."""
+    return {v.name: v for page in pages for v in vars(page).values() if isinstance(v, Law)}
