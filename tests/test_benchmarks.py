@@ -98,12 +98,13 @@ def test_a_pattern_that_names_nothing_is_refused():
         workloads.select(["lyrcs"])
 
 
-@pytest.mark.float32
+@pytest.mark.slow
+@pytest.mark.float32(only=True)  # as it is measured
 def test_a_cell_of_ones_own_is_the_same_everywhere(monkeypatch):
     """`measure` refuses contestants that compute something else."""
     for name, size in {"T": 5, "B": 3, "D": 6, "H": 6}.items():
         monkeypatch.setattr(your_cell, name, size)
-    with jax.enable_x64(False), jax.numpy_rank_promotion("allow"):  # as they are measured
+    with jax.numpy_rank_promotion("allow"):  # as users have it
         for cell in (your_cell.MGU(6), your_cell.Peephole(6)):
             taken = your_cell.measure(cell, rounds=1)
             assert all({"jaxrnn", "plain scan", "Flax"} <= {*of} for of in taken.values())

@@ -37,10 +37,13 @@ CELLS = {
 
 
 def every_cell_and_kind():
-    """Inputs are dropped before the walk, so one cell stands for all."""
+    """Inputs are dropped before the walk, so one cell stands for all. Daily, all kinds at once on
+    each cell, and each kind on one."""
     for cell, kind in itertools.product(CELLS, KINDS):
         if cell == "lstm" or kind != "inputs":
-            yield pytest.param(cell, kind, id=f"{cell}-{kind}")
+            daily = cell == "lstm" or kind == "all" or (cell, kind) == ("gru", "weights")
+            marks = [] if daily else [pytest.mark.slow]
+            yield pytest.param(cell, kind, id=f"{cell}-{kind}", marks=marks)
 
 
 def places(cell, params, carry, xs):

@@ -311,7 +311,7 @@ def test_one_clear_sentence(name):
     assert one_sentence(caught.value)
 
 
-LONG = [-1] * 100_000
+LONG = [-1] * 10_000
 HUGE = {
     "list": LONG,
     "nested": (LONG,),

@@ -11,10 +11,8 @@ from _odd_steps import ODD, I
 
 import jaxrnn
 
-KEEPS = ["gates", "carries", "chunks"]
 
-
-@pytest.mark.parametrize("keep", KEEPS)
+@pytest.mark.parametrize("keep", ["gates", "carries", "chunks"])
 def test_forward_mode(keep, getkey):
     """Tangents, eager and compiled, are those of the plain scan, and the transpose of them is the
     gradient."""
@@ -42,7 +40,10 @@ def _inner(one, other):
     return sum(map(jnp.vdot, jax.tree.leaves(one), jax.tree.leaves(other)))
 
 
-@pytest.mark.parametrize("keep", KEEPS)
+@pytest.mark.parametrize(
+    "keep",
+    ["gates", *(pytest.param(keep, marks=pytest.mark.slow) for keep in ("carries", "chunks"))],
+)
 def test_hessian_vector_products(keep, getkey):
     """Forward over reverse, reverse over reverse and reverse over forward are all the plain
     scan's."""

@@ -38,7 +38,7 @@ def answer(layer, case):
     return jax.jit(partial(pull, layer.apply))(*case.question())
 
 
-@pytest.mark.parametrize("engine", ["auto", "scan"])
+@pytest.mark.parametrize("engine", ["auto", pytest.param("scan", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", CELLS)
 def test_near_and_of_the_params_dtype(name, engine):
     """Every output and gradient: of the params' dtype, near the exact one, but not equal to it.

@@ -65,7 +65,7 @@ def test_the_formula(name):
         assert abs(estimate_bytes(layer, T, B, jnp.bfloat16) - halves) <= small
 
 
-@pytest.mark.parametrize("depth", [1, 3])
+@pytest.mark.parametrize("depth", [1, pytest.param(3, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", CELLS)
 def test_what_xla_allocates(name, depth):
     """No less than the estimate, in the room of the outputs too, and no more above it than the
