@@ -71,7 +71,8 @@ def estimate_bytes(
     question = params, carry, xs
     traced, shapes = jax.make_jaxpr(forwards, return_shape=True)(*question)
     jaxpr = inlined(traced)
-    known = {*jaxpr.jaxpr.invars, *filter(_is_var, jaxpr.jaxpr.outvars[: len(shapes[0])])}
+    known = {*jaxpr.jaxpr.constvars, *jaxpr.jaxpr.invars}
+    known |= {*filter(_is_var, jaxpr.jaxpr.outvars[: len(shapes[0])])}
     for equation in jaxpr.jaxpr.eqns:
         if equation.primitive.name in ("reshape", "slice") and known.issuperset(equation.invars):
             known |= {*equation.outvars}  # another view of it

@@ -56,9 +56,8 @@ def test_the_formula(name):
         deep = estimate_bytes(stack([layer] * 3), T, B)
         assert abs(deep - 3 * bytes_[keep] - 2 * T * number) <= small, keep
         outputs = 0 if keep == "chunks" else 2 * T * number  # of which it makes one array
-        flags = 4 * H if name == "lstm" else 0  # which gates are a tanh's
         both = estimate_bytes(bidirectional(layer.cell, keep=keep), T, B)
-        assert both == 2 * bytes_[keep] - flags + outputs
+        assert both == 2 * bytes_[keep] + outputs
         assert estimate_bytes(layer, T, (4, 8)) == bytes_[keep]
         wide = 4 * sum(a.size for a in jax.tree.leaves(one.init(jax.random.key(0), H)))
         halves = bytes_[keep] / 2 + (wide if keep == "chunks" else 0)
