@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import io
+import itertools
 import math
 import os
 import pickle
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from _texts import SAMPLINGS, UNITS, corpus_of, refusal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
@@ -28,7 +30,10 @@ needs_time_machine = pytest.mark.skipif(
     not (DATA and Path(DATA, "timemachine.txt").is_file()),
     reason="timemachine.txt is not shipped: set JAXRNN_DATA to a folder with it",
 )
-SAMPLINGS = ("consecutive", "consecutive-offset", "random", "random-offset")
+needs_tiny_shakespeare = pytest.mark.skipif(
+    not (DATA and Path(DATA, "tinyshakespeare.txt").is_file()),
+    reason="tinyshakespeare.txt is not shipped: set JAXRNN_DATA to a folder with it",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -43,24 +48,12 @@ def cache(monkeypatch, tmp_path):
     return tmp_path / "cache" / "jaxrnn"
 
 
-def corpus_of(raw, recipe="lyrics"):
-    return text.Corpus("test", raw, sha1="", source="here", recipe=recipe)
-
-
 def zip_of(members, compression=zipfile.ZIP_STORED):
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w", compression) as archive:
         for name, content in members.items():
             archive.writestr(name, content)
     return data.getvalue()
-
-
-def refusal(function, *args, **kwargs):
-    with pytest.raises(text.TextError) as caught:
-        function(*args, **kwargs)
-    message = str(caught.value)
-    assert message.endswith((".", "?")) and "\n" not in message
-    return message
 
 
 # Corpora
@@ -115,6 +108,37 @@ def test_time_machine():
     assert words.vocab.tokens[:4] == ("<unk>", "the", "i", "and")
 
 
+@needs_tiny_shakespeare
+def test_tiny_shakespeare():
+    corpus = text.load_corpus("tiny_shakespeare")
+    assert (corpus.source, corpus.recipe) == ("$JAXRNN_DATA/tinyshakespeare.txt", "plain")
+    assert corpus.sha1 == "04486597058d11dcc2c556b1d0433891eb639d2e"
+    ids, vocab = text.encode(corpus, cut=None)
+    assert (len(ids), len(vocab), vocab.unk) == (1_115_394, 66, 0)  # char-rnn's 65, and <unk>
+    assert vocab.tokens[:4] == ("<unk>", "\n", " ", "!")
+    assert vocab.text(ids[:40]) == "First Citizen:\nBefore we proceed any fur"
+    by_path = text.load_corpus(Path(DATA, "tinyshakespeare.txt"))
+    assert (by_path.name, by_path.recipe) == ("tiny_shakespeare", "plain")
+
+
+def test_tiny_shakespeare_is_fetched_from_where_char_rnn_has_it(monkeypatch, cache):
+    monkeypatch.delenv("JAXRNN_DATA", raising=False)
+    asked = serve(monkeypatch, data := b"First Citizen:")
+    public = corpora._PUBLIC["tiny_shakespeare"]._replace(sha1=hashlib.sha1(data).hexdigest())
+    monkeypatch.setitem(corpora._PUBLIC, "tiny_shakespeare", public)
+    assert text.load_corpus("tiny_shakespeare").text == "First Citizen:"
+    master = "https://raw.githubusercontent.com/karpathy/char-rnn/master"
+    assert asked == [f"{master}/data/tinyshakespeare/input.txt"]
+    assert [path.name for path in cache.iterdir()] == ["tinyshakespeare.txt"]
+
+
+def test_a_file_that_is_named_as_a_corpus_is_another(tmp_path):
+    for name, called in (("analects", "./analects"), ("moby_dick.txt", "moby_dick.txt")):
+        (tmp_path / name).write_text("mine")
+        corpus = text.load_corpus(tmp_path / name)
+        assert (corpus.name, corpus.recipe) == (called, "plain")
+
+
 @pytest.mark.parametrize("suffix", [".txt", ".zip"])
 def test_a_file_of_ones_own(tmp_path, suffix):
     raw = "\ufeff甲乙\r\n丙".encode()
@@ -123,7 +147,7 @@ def test_a_file_of_ones_own(tmp_path, suffix):
     path.write_bytes(data)
     corpus = text.load_corpus(path)
     sha1 = hashlib.sha1(data).hexdigest()
-    assert corpus == text.Corpus("mine", "甲乙\r\n丙", sha1, str(path), "lyrics")
+    assert corpus == text.Corpus("mine", "甲乙\r\n丙", sha1, str(path), "plain")
     assert text.load_corpus(str(path), recipe="time_machine").recipe == "time_machine"
 
 
@@ -285,10 +309,10 @@ def test_an_unknown_name_is_refused(tmp_path):
     )
     assert refusal(text.load_corpus, str(tmp_path)) == (
         f"'{tmp_path}' is neither a corpus nor a file; "
-        "there are analects, moby_dick, time_machine, lyrics."
+        "there are analects, moby_dick, time_machine, lyrics, tiny_shakespeare."
     )
     assert refusal(text.load_corpus, "analects", recipe="poem") == (
-        "'poem' is no recipe; there are lyrics, time_machine."
+        "'poem' is no recipe; there are lyrics, time_machine, plain."
     )
 
 
@@ -381,7 +405,7 @@ def test_a_download_with_another_sum_is_refused(monkeypatch, a_public_file, cach
     assert not cache.exists()
 
 
-@pytest.mark.parametrize("failing", ["fdopen", "replace"])
+@pytest.mark.parametrize("failing", ["fsync", "replace"])
 def test_an_interrupted_write_leaves_no_file(monkeypatch, a_public_file, cache, failing):
     def interrupted(*_):
         raise KeyboardInterrupt
@@ -433,7 +457,7 @@ def test_a_recipe_of_ones_own():
     assert text.encode(corpus_of("ba"), text.LYRICS).vocab.tokens == ("a", "b")
 
 
-@pytest.mark.parametrize("unit", ["char", "word"])
+@pytest.mark.parametrize("unit", UNITS)
 @pytest.mark.parametrize("rule", text.RECIPES.values(), ids=text.RECIPES)
 @given(
     raw=st.text("aZé子 \n\r\t\x1c\u2028.1", min_size=1),
@@ -455,8 +479,14 @@ def test_a_text_read_in_parts_is_the_whole_text(monkeypatch, rule, unit, raw, si
         assert_array_equal(ids, want.ids)
 
 
-@pytest.mark.parametrize("unit", ["char", "word"])
-@pytest.mark.parametrize("recipe", ["lyrics", "time_machine", "own"])
+@pytest.mark.parametrize(
+    ("recipe", "unit"),
+    [
+        *itertools.product(["lyrics", "time_machine", "own"], ["char", "word"]),
+        ("plain", "word"),
+        ("plain", "byte"),
+    ],
+)
 def test_six_bytes_of_memory_a_byte_of_text_and_next_to_none_where_it_is_cut(
     tmp_path, recipe, unit
 ):

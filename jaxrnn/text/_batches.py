@@ -17,12 +17,12 @@ permutation are fresh each epoch and follow from (seed, epoch) alone. N can vary
 """
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ._checks import integers, not_negative, positive
+from ._checks import integers, not_negative, one_text, positive
 from ._errors import TextError, unknown
 
 Sampling = Literal["consecutive", "consecutive-offset", "random", "random-offset"]
@@ -38,42 +38,75 @@ class Batches(NamedTuple):
 def batches(
     sampling: Sampling, ids: ArrayLike, batch_size: int, num_steps: int, seed: int, epoch: int
 ) -> Batches:
-    """The minibatches of one epoch over ids (len,), by one of the four rules above.
+    """The minibatches of one epoch over ids (len,), by one of the four rules above: the `windows`
+    at its `starts`. Raises TextError for what either refuses.
+    """
+    ids = one_text(ids)
+    return windows(ids, starts(sampling, len(ids), batch_size, num_steps, seed, epoch), num_steps)
+
+
+def starts(
+    sampling: Sampling, length: int, batch_size: int, num_steps: int, seed: int, epoch: int
+) -> np.ndarray:
+    """Where in a text of `length` tokens the chunks of one epoch begin: (N, B) int64.
+
+    With `windows`, an epoch may be read a piece at a time: a slice of the starts, then another.
 
     Raises TextError for an unknown rule, sizes below 1, a text too short to give one minibatch
     whatever the offset, and a seed or an epoch outside of 32 bits: as `jax.random.key` takes a
     seed, and so that no two pairs are the same words of entropy (2³², 0 is 0, 1).
     """
-    ids = _check(sampling, ids, batch_size, num_steps)
+    if sampling not in get_args(Sampling):
+        raise unknown("no sampling", sampling, _RULES)
+    length = not_negative("length", length)
+    batch_size, num_steps = positive("batch_size", batch_size), positive("num_steps", num_steps)
+    rng = _generator(seed, epoch)
+    draw_starts, least_length = _RULES[sampling]
+    needed = least_length(batch_size, num_steps)
+    if length < needed:
+        raise TextError(
+            f"{sampling} batches of {batch_size} × {num_steps} need at least {needed} tokens, "
+            f"got {length}."
+        )
+    return draw_starts(length, batch_size, num_steps, rng).astype(np.int64, copy=False)
+
+
+def _generator(seed: int, epoch: int) -> np.random.Generator:
     for name, value in (("seed", seed), ("epoch", epoch)):
         if not_negative(name, value) >= 2**32:
             raise TextError(f"`{name}` must lie in 0…{2**32 - 1}, got {value}.")
-    draw_starts, _ = _RULES[sampling]
-    starts = draw_starts(len(ids), batch_size, num_steps, np.random.default_rng([seed, epoch]))
-    windows = time_major(ids[starts[..., None] + np.arange(num_steps + 1)])
-    return Batches(windows[:, :-1], windows[:, 1:])
+    return np.random.default_rng([seed, epoch])
 
 
-def _check(sampling: str, ids: ArrayLike, batch_size: int, num_steps: int) -> np.ndarray:
-    """The ids as int32; TextError for what `batches` refuses."""
-    if sampling not in _RULES:
-        raise unknown("no sampling", sampling, _RULES)
-    for name, size in (("batch_size", batch_size), ("num_steps", num_steps)):
-        positive(name, size)
-    array = integers("ids", ids)
-    if array.ndim != 1:
-        raise TextError(f"`ids` must be one text (len,), got shape {array.shape}.")
-    wide = array[array != array.astype(np.int32)]
-    if wide.size:
-        raise TextError(f"`ids` must fit 32 bits, got {wide[0]}.")
-    _, least_length = _RULES[sampling]
-    needed = least_length(batch_size, num_steps)
-    if len(array) < needed:
+def windows(ids: ArrayLike, starts: ArrayLike, num_steps: int) -> Batches:
+    """Inputs and targets of T = `num_steps` tokens at starts (N, B) of ids (len,): (N, T, B) int32.
+
+    Only what is read is copied, so that `ids` may be a memory map larger than memory. Raises
+    TextError for a window that does not lie in the text, and for an id read that 32 bits do not
+    hold.
+    """
+    ids, begin = one_text(ids), integers("starts", starts)
+    num_steps = positive("num_steps", num_steps)
+    if begin.ndim != 2:
+        raise TextError(f"`starts` must be (N, B), got shape {begin.shape}.")
+    outside = begin[(begin < 0) | (begin >= len(ids) - num_steps)]
+    if outside.size:
         raise TextError(
-            f"{sampling} batches of {batch_size} × {num_steps} need at least {needed} tokens, "
-            f"got {len(array)}."
+            f"{num_steps} inputs and targets from {outside[0]} on do not lie in {len(ids)} ids."
         )
-    return array.astype(np.int32)
+    if not begin.size:
+        return Batches(*np.empty((2, len(begin), num_steps, begin.shape[1]), np.int32))
+    read = time_major(_narrow(np.lib.stride_tricks.sliding_window_view(ids, num_steps + 1)[begin]))
+    return Batches(read[:, :-1], read[:, 1:])
+
+
+def _narrow(read: np.ndarray) -> np.ndarray:
+    narrow = read.astype(np.int32, copy=False)
+    if not np.can_cast(read.dtype, np.int32):
+        wide = read[read != narrow]
+        if wide.size:
+            raise TextError(f"`ids` must fit 32 bits, got {wide[0]}.")
+    return narrow
 
 
 def time_major(batch: ArrayLike) -> np.ndarray:

@@ -1,12 +1,16 @@
 """Counts and ids as integers, or one sentence that quotes what is refused."""
 
 import operator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from ._errors import TextError, quoted
+
+PIECE = 1 << 20
+"""Of ids that are looked at one piece at a time: they may be more than fit in memory."""
 
 
 def positive(name: str, value: Any, otherwise: str = "") -> int:
@@ -32,7 +36,7 @@ def _at_least(least: int, few: str, kind: str, name: str, value: Any) -> int:
 
 
 def integers(name: str, values: ArrayLike) -> np.ndarray:
-    """`values` as an array of integers, none of them narrowed or rounded."""
+    """`values` as an array of integers, none narrowed or rounded; an array is not copied."""
     try:
         array = np.asarray(values)
     except Exception:  # unequal lengths, or whatever another library's array says
@@ -42,3 +46,26 @@ def integers(name: str, values: ArrayLike) -> np.ndarray:
     if array.dtype.kind not in "iu":
         raise TextError(f"`{name}` must be integers, got {quoted(values)}.")
     return array
+
+
+def one_text(ids: ArrayLike) -> np.ndarray:
+    """Ids (len,) as an array of integers, not copied if they are one."""
+    array = integers("ids", ids)
+    if array.ndim != 1:
+        raise TextError(f"`ids` must be one text (len,), got shape {array.shape}.")
+    return array
+
+
+def in_range(ids: ArrayLike, size: int) -> np.ndarray:
+    """Ids (N,) as an int64 array; TextError quotes the first outside 0 … size - 1."""
+    array = integers("ids", ids).reshape(-1)
+    outside = array[(array < 0) | (array >= size)]
+    if outside.size:
+        raise TextError(f"id {outside[0]} is not among the {size} of the vocabulary.")
+    return array.astype(np.int64)
+
+
+def in_pieces(ids: ArrayLike, size: int) -> Iterator[np.ndarray]:
+    """The same, PIECE ids at a time."""
+    array = integers("ids", ids).reshape(-1)
+    return (in_range(array[i : i + PIECE], size) for i in range(0, len(array), PIECE))

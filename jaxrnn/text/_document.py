@@ -5,7 +5,7 @@ import hashlib
 import io
 import os
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,12 +43,13 @@ class Document:
         except OSError as error:
             raise _unreadable(self.source, error) from error
 
-    def pieces(self) -> Iterator[str]:
+    def pieces(self, watch: Callable[[bytes], None] = lambda data: None) -> Iterator[str]:
         """The text, of about as many characters at a time as there are BYTES, without a byte order
-        mark; line ends stay as they are."""
+        mark; line ends stay as they are. Its bytes are shown to `watch` as they are read."""
         decoder, end, mark = codecs.getincrementaldecoder("utf-8")(), 0, "\ufeff"
         for data in self._chunks():
             end += len(data)
+            watch(data)
             try:
                 piece = decoder.decode(data, final=not data)
             except UnicodeDecodeError as error:
@@ -61,13 +62,15 @@ class Document:
                 yield piece.removeprefix(mark)
                 mark = ""
 
-    def check(self) -> None:
-        """TextError for what cannot be read to its end, and for white space alone."""
-        blank = True
-        for piece in self.pieces():
+    def check(self) -> str:
+        """TextError for what cannot be read to its end, and for white space alone; else the sha1.
+        A text that is not zipped is read once for both."""
+        blank, digest = True, hashlib.sha1()
+        for piece in self.pieces(digest.update):
             blank = blank and not piece.strip()
         if blank:
             raise TextError(f"{self.source} is empty.")
+        return self.sha1() if self.zipped else digest.hexdigest()
 
     @contextmanager
     def _open(self) -> Iterator[io.BufferedReader | io.BytesIO]:

@@ -3,11 +3,11 @@
 import contextlib
 import hashlib
 import os
-import tempfile
 from pathlib import Path
 from urllib.request import urlopen
 
 from ._errors import TextError
+from ._whole import whole
 
 TIMEOUT_SECONDS = 10
 
@@ -28,30 +28,19 @@ def _checked(data: bytes, sha1: str, source: str) -> bytes:
     return data
 
 
-def download(url: str, sha1: str) -> bytes:
-    """The bytes at `url`, from the cache if they were fetched before.
+def download(url: str, sha1: str, name: str) -> bytes:
+    """The bytes at `url`, from the cache if they were fetched before, where the file has this name.
 
     Nothing reaches the cache but a whole file with the right sum.
     Raises OSError or HTTPException if the address cannot be read, TextError for another sum.
     """
-    cached = cache_folder() / url.rpartition("/")[2]
+    cached = cache_folder() / name
     with contextlib.suppress(OSError, TextError):  # absent, unreadable or damaged: fetch it
         return _checked(cached.read_bytes(), sha1, str(cached))
     with urlopen(url, timeout=TIMEOUT_SECONDS) as answer:
         data = _checked(answer.read(), sha1, url)
     with contextlib.suppress(OSError):  # without a cache, the next run downloads again
-        _write_atomically(cached, data)
-    return data
-
-
-def _write_atomically(path: Path, data: bytes) -> None:
-    """Write beside the path and rename: a reader sees the whole file or none."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        with whole(cached) as file:
             file.write(data)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+    return data

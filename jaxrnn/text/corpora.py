@@ -1,10 +1,12 @@
 """Corpora: a text, and where it came from.
 
 By name: `analects` and `moby_dick` are shipped (see data/README.md); `time_machine` and `lyrics`
-are the files of *Dive into Deep Learning* (d2l), read from `$JAXRNN_DATA` or downloaded from the
-book's public address. By path: any .txt, or a .zip with one .txt inside.
+are the files of *Dive into Deep Learning* (d2l), `tiny_shakespeare` is that of Karpathy's char-rnn,
+read from `$JAXRNN_DATA` or downloaded from their public addresses. By path: any .txt, or a .zip
+with one .txt inside.
 """
 
+import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,6 +21,7 @@ from ._errors import CorpusNotFound, unknown
 from .recipes import find_recipe
 
 _D2L = "http://d2l-data.s3-accelerate.amazonaws.com/"
+_CHAR_RNN = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/"
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,14 @@ class Corpus:
             return text.pieces()
         return (text[i : i + BYTES] for i in range(0, len(text), BYTES))
 
+    def text_sha1(self) -> str:
+        """The sum by which the text is known: its file's, or one of the string that was given,
+        which is no file's: of a file, a byte order mark is no part of the text."""
+        text = vars(self)["text"]
+        if isinstance(text, Document):
+            return self.sha1
+        return hashlib.sha1(b"a string: " + text.encode("utf-8", "surrogatepass")).hexdigest()
+
 
 class _Text:
     """The field `text` of a corpus: the string that was given, or a document's, read whole each
@@ -61,11 +72,13 @@ Corpus.text = _Text()  # pyright: ignore[reportAttributeAccessIssue]
 
 
 class _Public(NamedTuple):
-    """A file at d2l's address, the sum it must have, and the shipped text nearest to it."""
+    """A file, the sum it must have, the shipped text nearest to it, and the file's address where
+    that is not d2l's."""
 
     file: str
     sha1: str
     stand_in: str
+    url: str | None = None
 
 
 _SHIPPED = ("analects", "moby_dick")
@@ -76,8 +89,19 @@ _PUBLIC = {
     "lyrics": _Public(
         "jaychou_lyrics.txt.zip", "9529987e701a4f37048ab778270a5dde9a762a0b", "analects"
     ),
+    "tiny_shakespeare": _Public(
+        "tinyshakespeare.txt",
+        "04486597058d11dcc2c556b1d0433891eb639d2e",
+        "moby_dick",
+        f"{_CHAR_RNN}tinyshakespeare/input.txt",
+    ),
 }
-_RECIPES = {"moby_dick": "time_machine", "time_machine": "time_machine"}  # any other: "lyrics"
+_RECIPES = {  # of any other: "plain"
+    "analects": "lyrics",
+    "lyrics": "lyrics",
+    "moby_dick": "time_machine",
+    "time_machine": "time_machine",
+}
 
 CORPORA = (*_SHIPPED, *_PUBLIC)
 """The names that `load_corpus` knows."""
@@ -87,7 +111,8 @@ def load_corpus(name: str | os.PathLike[str], recipe: str | None = None) -> Corp
     """The corpus of that name (one of CORPORA), or the file at that path.
 
     Sums are checked for the public files called by name; a file given by path is taken as it is,
-    and is called by its file name, or by the corpus whose public file has that name.
+    and is called by its file name, or by the corpus whose public file has that name. Its recipe is
+    that corpus's, or else "plain".
     Raises CorpusNotFound if a public file is not to be had, and TextError for a name that is no
     file either, one that cannot be read, a wrong sum, a zip that is damaged, or without exactly one
     .txt, a text not in UTF-8, or an empty one.
@@ -103,13 +128,12 @@ def load_corpus(name: str | os.PathLike[str], recipe: str | None = None) -> Corp
         document, called = Document.at(path, name, _is_zip(path.name)), _public_name(path.name)
     else:
         raise unknown("neither a corpus nor a file", name, CORPORA)
-    document.check()
     return Corpus(
         name=called,
         text=document,  # pyright: ignore[reportArgumentType]
-        sha1=document.sha1(),
+        sha1=document.check(),
         source=document.source,
-        recipe=find_recipe(recipe or _RECIPES.get(called, "lyrics")).name,
+        recipe=find_recipe(recipe or _RECIPES.get(called, "plain")).name,
     )
 
 
@@ -126,6 +150,8 @@ def _public_name(file: str) -> str:
     stem = file
     for suffix in (".zip", ".txt"):
         stem = stem[: -len(suffix)] if stem.lower().endswith(suffix) else stem
+    if file in CORPORA:
+        return f"./{file}"
     return file if stem in CORPORA else stem
 
 
@@ -143,9 +169,10 @@ def _public(name: str) -> Document:
                 if file == public.file:
                     check_sha1(document.sha1(), public.sha1, source)
                 return document
-    url = _D2L + public.file
+    url = public.url or _D2L + public.file
     try:
-        return Document(download(url, public.sha1), url, _is_zip(public.file))
+        data = download(url, public.sha1, public.file)
+        return Document(data, url, _is_zip(public.file))
     except (OSError, HTTPException) as error:
         raise CorpusNotFound(
             f"corpus {name!r} was not found: there is no {public.file} in $JAXRNN_DATA "

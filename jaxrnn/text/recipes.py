@@ -1,14 +1,17 @@
-"""Recipes: how a corpus becomes token ids.
+"""Recipes: how a corpus becomes tokens.
 
-    lines = clean(text)   ->   tokens (characters or words)   ->   vocabulary and cut   ->   ids
+    lines = clean(text)  ->  tokens (characters, words, bytes)  ->  vocabulary and cut  ->  ids
 
-The two of *Dive into Deep Learning* differ in all of it:
+The two of *Dive into Deep Learning* differ in all of it, and the text of one's own stays as it is:
 
-| | lyrics (first edition) | time_machine (d2l 0.17) |
-|---|---|---|
-| clean | line ends become spaces | of a line, letters stay, lowered; the rest is a space |
-| vocabulary | after the cut, sorted | before the cut, by falling frequency |
-| unknown token | an error | `<unk>`, id 0 |
+| | lyrics (first edition) | time_machine (d2l 0.17) | plain |
+|---|---|---|---|
+| clean | line ends become spaces | of a line, letters stay, lowered; the rest is a space | – |
+| vocabulary | after the cut, sorted | before the cut, by falling frequency | as the lyrics' |
+| unknown token | an error | `<unk>`, id 0 | `<unk>`, id 0 |
+
+Words are split on white space, and a line end that cleaning leaves is a token too. Bytes are those
+of the UTF-8 of the cleaned text; their vocabulary is all 256, and no token is unknown.
 """
 
 import io
@@ -16,14 +19,13 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import chain, islice
-from typing import TYPE_CHECKING, NamedTuple, get_args
+from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ._checks import positive
 from ._errors import TextError, quoted, unknown
-from .vocabulary import UNK, Unit, Vocabulary, tokenise
+from .vocabulary import BYTE_VOCABULARY, UNK, Unit, Vocabulary, tokenise
 
 if TYPE_CHECKING:
     from .corpora import Corpus
@@ -44,6 +46,11 @@ def clean_time_machine(text: str) -> list[str]:
     return [re.sub("[^A-Za-z]+", " ", line).strip().lower() for line in lines]
 
 
+def clean_plain(text: str) -> list[str]:
+    """The text as it is, line ends and capitals too."""
+    return [text]
+
+
 def by_code_point(tokens: Iterable[str]) -> list[str]:
     """The distinct tokens, sorted: the same in every process, unlike `list(set(tokens))`."""
     return sorted(set(tokens))
@@ -59,7 +66,8 @@ class Recipe:
     """How to clean a text, order its vocabulary, and whether the cut or the vocabulary is first.
 
     `seams` says for each unit, by a regular expression, where a text may be cut in two without a
-    change to its tokens, though `clean` sees each part alone. Without, a text is cleaned whole.
+    change to its tokens, though `clean` sees each part alone; bytes have the seams of characters.
+    Without, a text is cleaned whole.
     """
 
     name: str
@@ -71,19 +79,45 @@ class Recipe:
 
     def vocabulary(self, tokens: Iterable[str], unit: Unit) -> Vocabulary:
         """The distinct tokens in this recipe's order, after `<unk>` if it has one: a text's own
-        `<unk>` is that one too."""
+        `<unk>` is that one too. Of bytes there is one vocabulary, and the tokens are not looked at.
+        """
+        if unit == "byte":
+            return BYTE_VOCABULARY
         ordered = self.order(tokens)
         if self.has_unk:
             known = (token for token in ordered if token != UNK)
             return Vocabulary((UNK, *known), unk=0, unit=unit)
         return Vocabulary(tuple(ordered), unk=None, unit=unit)
 
+    def lines(self, corpus: "Corpus", unit: Unit) -> Iterator[str]:
+        """What cleaning leaves of a corpus, in parts that its tokens do not cross."""
+        seam = self.seams.get("char" if unit == "byte" else unit)
+        parts = [corpus.text] if seam is None else _in_parts(corpus.pieces(), seam)
+        return (line for part in parts for line in self.clean(part))
+
     def tokens(self, corpus: "Corpus", unit: Unit) -> Iterator[str]:
         """The tokens of a corpus, one at a time."""
-        seam = self.seams.get(unit)
-        parts = [corpus.text] if seam is None else _in_parts(corpus.pieces(), seam)
-        lines = (line for part in parts for line in self.clean(part))
-        return chain.from_iterable(tokenise(line, unit) for line in lines)
+        return chain.from_iterable(tokenise(line, unit) for line in self.lines(corpus, unit))
+
+    def prompt(self, text: str, vocab: Vocabulary) -> np.ndarray:
+        """Ids (N,) int32 of a prompt, cleaned as the corpus was, so that the model knows its like.
+
+        Raises TextError for a prompt of which cleaning leaves no token, and for a token that is
+        unknown where the vocabulary has no `<unk>`.
+        """
+        if not isinstance(text, str):
+            raise TextError(f"a prompt must be a string, got {quoted(text)}.")
+        try:
+            ids = np.concatenate([vocab.ids(line) for line in ("", *self.clean(text))])
+        except TextError as error:
+            raise TextError(f"prompt {quoted(text)}: {error}") from None
+        if not ids.size:
+            one = {"char": "character"}.get(vocab.unit, vocab.unit)
+            raise TextError(
+                f"a prompt needs at least one {one} that recipe {self.name!r} keeps, "
+                f"got {quoted(text)}."
+            )
+        return ids
 
 
 def _in_parts(pieces: Iterable[str], seam: str) -> Iterator[str]:
@@ -101,6 +135,7 @@ def _in_parts(pieces: Iterable[str], seam: str) -> Iterator[str]:
 
 
 WORDS = r"(?<=\s)"  # after white space
+WORDS_AND_LINE_ENDS = r"(?<=[^\S\r])"  # but not inside of \r\n
 LYRICS = Recipe(
     "lyrics",
     clean_lyrics,
@@ -117,45 +152,21 @@ TIME_MACHINE = Recipe(
     cut_first=False,
     seams={"char": r"(?<=\n)|(?<=[A-Za-z])(?=[A-Za-z])", "word": WORDS},
 )
-RECIPES = {recipe.name: recipe for recipe in (LYRICS, TIME_MACHINE)}
+PLAIN = Recipe(
+    "plain",
+    clean_plain,
+    by_code_point,
+    has_unk=True,
+    cut_first=True,
+    seams={"char": "", "word": WORDS_AND_LINE_ENDS},
+)
+RECIPES = {recipe.name: recipe for recipe in (LYRICS, TIME_MACHINE, PLAIN)}
 
 
 def find_recipe(recipe: Recipe | str) -> Recipe:
     """A recipe itself, or the one of that name; TextError where there is none."""
     if isinstance(recipe, Recipe):
         return recipe
-    if recipe not in RECIPES:
+    if not isinstance(recipe, str) or recipe not in RECIPES:
         raise unknown("no recipe", recipe, RECIPES)
     return RECIPES[recipe]
-
-
-class Encoded(NamedTuple):
-    """A text as ids (N,) int32, and the vocabulary that reads them."""
-
-    ids: np.ndarray
-    vocab: Vocabulary
-
-
-def encode(
-    corpus: "Corpus",
-    recipe: Recipe | str | None = None,
-    cut: int | None = 10_000,
-    unit: Unit = "char",
-) -> Encoded:
-    """The first `cut` tokens of a corpus (all of them for None) as ids, with their vocabulary.
-
-    The recipe is the corpus's own unless another is given. Words are split on white space, line by
-    line. A text is read in parts, twice: no more of it than is cut, unless the recipe makes its
-    vocabulary first. Raises TextError for a cut below 1 and where cleaning leaves nothing.
-    """
-    rule = find_recipe(recipe or corpus.recipe)
-    if unit not in get_args(Unit):
-        raise unknown("no unit", unit, get_args(Unit))
-    if cut is not None:
-        cut = positive("cut", cut, " or None")
-    known = cut if rule.cut_first else None
-    vocab = rule.vocabulary(islice(rule.tokens(corpus, unit), known), unit)
-    ids = vocab.ids(islice(rule.tokens(corpus, unit), cut))
-    if not ids.size:
-        raise TextError(f"nothing of corpus {quoted(corpus.name)} is left by recipe {rule.name!r}.")
-    return Encoded(ids, vocab)
