@@ -3,7 +3,8 @@
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
 
-from jaxrnn import engine
+from jaxrnn import engine, generation
+from jaxrnn._describe import build, describe
 from jaxrnn._language_model import (
     HeadParams,
     LanguageModel,
@@ -29,6 +30,7 @@ from jaxrnn.cells import (
 )
 from jaxrnn.dropout import Dropout
 from jaxrnn.layers import Bidirectional, Stack, Unroll, bidirectional, stack, unroll
+from jaxrnn.saving import load, save
 
 # Rooms that are loaded when first used; editors and type checkers see them here.
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from jaxrnn import nnx as nnx
     from jaxrnn import recompilation as recompilation
     from jaxrnn import reference as reference
+    from jaxrnn import saving as saving
     from jaxrnn import sequences as sequences
     from jaxrnn import testing as testing
     from jaxrnn import text as text
@@ -48,6 +51,7 @@ _ROOMS = (
     "nnx",
     "recompilation",
     "reference",
+    "saving",
     "sequences",
     "testing",
     "text",
@@ -85,12 +89,17 @@ __all__ = [
     "VanillaCarry",
     "VanillaParams",
     "bidirectional",
+    "build",
     "cross_entropy",
+    "describe",
     "engine",
     "estimate_bytes",
+    "generation",
     "gru",
     "language_model",
+    "load",
     "lstm",
+    "save",
     "stack",
     "unroll",
     "vanilla",

@@ -48,8 +48,10 @@ def _to_state(params: Any) -> dict[str, Any]:
 def _from_state(params: Any, state: dict[str, Any]) -> Any:
     from flax.serialization import from_state_dict
 
-    want, got = sorted(vars(params)), sorted(state)
+    leaves = vars(params).items()
+    want = sorted(name for name, value in leaves if value is not None or name in state)
+    got = sorted(state)
     if want != got:
         raise ValueError(f"{type(params).__name__} has the leaves {want}, but the state has {got}.")
-    new = {name: from_state_dict(old, state[name], name) for name, old in vars(params).items()}
+    new = {name: from_state_dict(old, state[name], name) for name, old in leaves if name in state}
     return dataclasses.replace(params, **new)

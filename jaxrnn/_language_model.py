@@ -3,63 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from functools import partial
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from jax.core import Tracer
 
-from jaxrnn import _checks, _containers, engine
+from jaxrnn import _checks, engine, generation
+from jaxrnn._language_params import HEAD_SCHEMES as HEAD_SCHEMES
+from jaxrnn._language_params import HeadInitializer, check, embedded, table
+from jaxrnn._language_params import HeadParams as HeadParams
+from jaxrnn._language_params import LanguageModelParams as LanguageModelParams
 from jaxrnn._losses import cross_entropy as cross_entropy
 from jaxrnn._losses import ids, mean_loss, targets_like
-from jaxrnn._types import Carry, Layer, Params, brief
-
-
-@_containers.params
-@dataclasses.dataclass(frozen=True, eq=False)
-class HeadParams:
-    """w (F, V), b (V), with F the layer's output_size."""
-
-    w: jax.Array
-    b: jax.Array
-
-
-@_containers.params
-@dataclasses.dataclass(frozen=True, eq=False)
-class LanguageModelParams:
-    """The layer's own params, and the head's."""
-
-    layer: Params
-    head: HeadParams
-
-
-def _glorot(key, fan_in, fan_out, dtype):
-    return HeadParams(
-        jax.nn.initializers.glorot_uniform()(key, (fan_in, fan_out), dtype),
-        jnp.zeros((fan_out,), dtype),
-    )
-
-
-def _small_normal(key, fan_in, fan_out, dtype):
-    return HeadParams(
-        0.01 * jax.random.normal(key, (fan_in, fan_out), dtype), jnp.zeros((fan_out,), dtype)
-    )
-
-
-def _pytorch_uniform(key, fan_in, fan_out, dtype):
-    key_w, key_b = jax.random.split(key)
-    draw = partial(jax.random.uniform, dtype=dtype, minval=-(fan_in**-0.5), maxval=fan_in**-0.5)
-    return HeadParams(draw(key_w, (fan_in, fan_out)), draw(key_b, (fan_out,)))
-
-
-HeadInitializer = Literal["glorot", "small_normal", "pytorch_uniform"]
-HEAD_SCHEMES: dict[HeadInitializer, Any] = {
-    "glorot": _glorot,
-    "small_normal": _small_normal,
-    "pytorch_uniform": _pytorch_uniform,
-}
+from jaxrnn._types import Carry, Layer, brief
+from jaxrnn.dropout import drop, rate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +26,9 @@ class LanguageModel:
     layer: Layer
     vocab_size: int
     initializer: HeadInitializer = "glorot"
+    embedding: int | None = None
+    tied: bool = False
+    dropout: float = 0.0
 
     __repr__ = brief
 
@@ -76,15 +36,31 @@ class LanguageModel:
         object.__setattr__(self, "vocab_size", _checks.positive("vocab_size", self.vocab_size))
         _checks.layer("language_model", self.layer)
         _checks.one_of("initializer", self.initializer, get_args(HeadInitializer))
+        if self.embedding is not None:
+            object.__setattr__(self, "embedding", _checks.positive("embedding", self.embedding))
+        _checks.flag("tied", self.tied)
+        size = self.layer.output_size
+        if self.tied and self.embedding != size:
+            raise ValueError(
+                f"`tied` needs an embedding of the layer's output_size, `embedding={size}`, got "
+                f"{self.embedding}."
+            )
+        object.__setattr__(self, "dropout", rate("dropout", self.dropout))
 
     def init(self, key: jax.Array, dtype: Any = None) -> LanguageModelParams:
-        key_layer, key_head = jax.random.split(key)
-        layer = self.layer.init(key_layer, self.vocab_size, dtype)
+        key_layer, key_head, *more = jax.random.split(key, 2 if self.embedding is None else 3)
+        layer = self.layer.init(key_layer, self.embedding or self.vocab_size, dtype)
         dtype = _checks.float_dtype(dtype)
         wide = _checks.at_least_float32(dtype)
         sizes = self.layer.output_size, self.vocab_size
         head = HEAD_SCHEMES[self.initializer](key_head, *sizes, wide)
-        return LanguageModelParams(layer, jax.tree.map(lambda a: a.astype(dtype), head))
+        if self.tied:
+            head = dataclasses.replace(head, w=None)
+        rows = None
+        if self.embedding is not None:
+            rows = table(more[0], self.vocab_size, self.embedding, wide)
+        head, rows = jax.tree.map(lambda a: a.astype(dtype), (head, rows))
+        return LanguageModelParams(layer, head, rows)
 
     def initial_carry(
         self, params: LanguageModelParams, batch_shape: tuple[int, ...] = ()
@@ -106,12 +82,37 @@ class LanguageModel:
         `key` as a layer takes them."""
         when = {"lengths": lengths, "mask": mask, "resets": resets}
         carry, ys = self._features(params, carry, tokens, when, key)
-        logits = ys @ params.head.w
-        return carry, logits + jnp.broadcast_to(params.head.b, logits.shape)
+        head = self._head(params)
+        logits = ys @ head.w
+        return carry, logits + jnp.broadcast_to(head.b, logits.shape)
 
     def _features(self, params, carry, tokens, when, key) -> tuple[Carry, jax.Array]:
-        noise = {} if key is None else {"key": key}  # which a layer of one's own may not take
-        return self.layer.apply(params.layer, carry, ids("tokens", tokens), **when, **noise)
+        """What the head reads, ys (T, *batch, F)."""
+        check(self, params)
+        xs = ids("tokens", tokens)
+        key_inputs, key, key_outputs = self._keys(key)
+        if self.embedding is not None:
+            _checks.batch_shape_of(xs)  # in whose sentence they are ids yet
+            xs = self._dropped(key_inputs, embedded(params.embedding, xs))
+        takes = key is not None and _checks.takes_key(self.layer)  # one's own may not
+        noise = {"key": key} if takes else {}
+        carry, ys = self.layer.apply(params.layer, carry, xs, **when, **noise)
+        return carry, self._dropped(key_outputs, ys)
+
+    def _keys(self, key: jax.Array | None) -> Any:
+        """For the inputs, the layer and the outputs; the layer's own where only it drops."""
+        _checks.key(key)
+        if key is None or not self.dropout:
+            return None, key, None
+        return jax.random.split(key, 3)
+
+    def _dropped(self, key: jax.Array | None, xs: jax.Array) -> jax.Array:
+        return drop(key, self.dropout, xs) if self.dropout else xs
+
+    def _head(self, params: Any) -> Any:
+        if not self.tied:
+            return params.head
+        return dataclasses.replace(params.head, w=jnp.transpose(params.embedding))
 
     def loss(
         self,
@@ -135,57 +136,49 @@ class LanguageModel:
         carry, ys = self._features(params, carry, tokens, when, key)
         targets = targets_like(ys, targets)
         valid = engine.when(targets.shape, lengths, mask).valid
-        return mean_loss(params.head, ys, targets, valid), carry
+        return mean_loss(self._head(params), ys, targets, valid), carry
 
     def generate(
-        self, params: LanguageModelParams, prefixes: Any, lengths: Any, count: int
+        self,
+        params: LanguageModelParams,
+        prefixes: Any,
+        lengths: Any,
+        count: int,
+        *,
+        key: jax.Array | None = None,
+        temperature: Any = 1.0,
+        top_k: int | None = None,
+        top_p: Any = None,
     ) -> jax.Array:
-        """Greedy continuations (count, P) of `prefixes` (T, P), each `lengths` (P) ids long.
-
-        From the zero carry the prefix is fed id by id, then each step's argmax is fed back, all in
-        one compiled function. A bidirectional layer sees one id at a time, both ways.
-        """
-        given = _checks.array("`lengths`", lengths)
-        prefixes, lengths = ids("prefixes", prefixes), ids("`lengths`", given)
-        if prefixes.ndim != 2 or lengths.shape != prefixes.shape[1:]:
-            raise ValueError(
-                f"generate needs prefixes (T, P) and lengths (P), got {prefixes.shape} and "
-                f"{lengths.shape}."
-            )
-        T = prefixes.shape[0]
-        if not isinstance(lengths, Tracer) and isinstance(T, int):
-            bad = [int(n) for n in np.asarray(given) if not 1 <= n <= T]
-            if bad:
-                raise ValueError(f"`lengths` must lie in 1…T = {T}, got {bad[0]}.")
-        return self._generate(params, prefixes, lengths, _checks.positive("count", count))
-
-    @partial(jax.jit, static_argnums=(0, 4))
-    def _generate(
-        self, params: LanguageModelParams, prefixes: jax.Array, lengths: jax.Array, count: int
-    ) -> jax.Array:
-        T, P = prefixes.shape
-
-        def step(state, t):
-            carry, token = state
-            given = prefixes[jnp.minimum(t, T - 1)]
-            token = jnp.where(t < lengths, given, token)
-            carry, logits = self.apply(params, carry, token[None])
-            token = jnp.argmax(logits[0], axis=-1).astype(prefixes.dtype)
-            return (carry, token), token
-
-        start = self.initial_carry(params, (P,)), jnp.zeros((P,), prefixes.dtype)
-        _, said = jax.lax.scan(step, start, jnp.arange(T + count - 1, dtype=jnp.int32))
-        index = jnp.arange(count, dtype=jnp.int32)[:, None] + lengths[None] - 1
-        return jnp.take_along_axis(said, index, axis=0)
+        """Continuations (count, P) of `prefixes` (T, P), each `lengths` (P) ids long: the likeliest
+        id each time, or with a `key` a draw. See :func:`jaxrnn.generation.generate`."""
+        how = {"key": key, "temperature": temperature, "top_k": top_k, "top_p": top_p}
+        return generation.generate(self, params, prefixes, lengths, count, **how)
 
 
 def language_model(
-    layer: Layer, vocab_size: int, *, initializer: HeadInitializer = "glorot"
+    layer: Layer,
+    vocab_size: int,
+    *,
+    initializer: HeadInitializer = "glorot",
+    embedding: int | None = None,
+    tied: bool = False,
+    dropout: float = 0.0,
 ) -> LanguageModel:
     """A model of sequences of tokens 0…V-1: ``lm.init(key)``, ``lm.apply(params, carry, tokens)``
     -> carry, logits; ``lm.loss``; ``lm.generate``.
 
     `initializer` is the head's: ``"glorot"`` with zero bias, ``"small_normal"`` (N(0, 0.01²), zero
     bias) or ``"pytorch_uniform"`` (U(±1/√F) for both).
+
+    With an `embedding` of size E the layer reads rows of a table (V, E), which begins as N(0, 1/E);
+    without one, the ids themselves, as one-hot vectors. An id outside 0…V-1 is a row of zeros
+    either way. A `tied` head has the table's transpose for its weight, O_t = H_t Eᵀ + b, and only
+    b is its own (Press & Wolf 2017; Inan et al. 2017): E must then be the layer's output_size.
+
+    `dropout` is the probability with which each number of an embedded input, and of what the head
+    reads, is dropped while a ``key`` is given, anew at each instant; what is kept is scaled by
+    1 / (1 - dropout) (Zaremba et al. 2014). One-hot inputs are not dropped: see
+    :class:`jaxrnn.Dropout`.
     """
-    return LanguageModel(layer, vocab_size, initializer)
+    return LanguageModel(layer, vocab_size, initializer, embedding, tied, dropout)

@@ -2,7 +2,8 @@
 
     logits_t = y_t W + b,   p_t = softmax(logits_t),   loss = mean of -log p_t[target_t]
 
-The mean is over all positions, time and batch alike.
+The mean is over all positions, time and batch alike. Where the params have an embedding E (V, E),
+the layer reads the one-hot vectors of the tokens times E; where the head has no W, W is Eᵀ.
 """
 
 import dataclasses
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._arithmetic import Array, float64, outer, total, zeros_like
+from ._arithmetic import Array, float64, outer, rows, total, zeros_like
 from ._layers import Bidirectional, Stack, Unroll
 
 Layer = Unroll | Bidirectional | Stack
@@ -20,11 +21,13 @@ Layer = Unroll | Bidirectional | Stack
 class LanguageModelTape(NamedTuple):
     layer: Any
     ys: Array
+    onehot: Array | None
 
 
 @dataclasses.dataclass(frozen=True)
 class LanguageModel:
-    """`params` has the fields `layer` and `head`, the head the fields `w (F, V)` and `b (V)`."""
+    """`params` has the fields `layer`, `head` and maybe `embedding (V, E)`, the head the fields
+    `w (F, V)`, None where it is tied to the embedding, and `b (V)`."""
 
     layer: Layer
 
@@ -32,20 +35,32 @@ class LanguageModel:
         self, params: Any, carry: Any, tokens: Any, valid: Any = None, fresh: Any = None
     ) -> tuple[Any, Array, LanguageModelTape]:
         """Tokens `(T, *batch)` to logits `(T, *batch, V)`."""
-        carry, ys, tape = self.layer.forward(params.layer, carry, tokens, valid, fresh)
-        logits = ys @ float64(params.head.w) + float64(params.head.b)
-        return carry, logits, LanguageModelTape(tape, ys)
+        xs, onehot, table = tokens, None, getattr(params, "embedding", None)
+        if table is not None:
+            onehot, _ = rows(tokens, len(table))
+            xs = onehot @ float64(table)
+        carry, ys, tape = self.layer.forward(params.layer, carry, xs, valid, fresh)
+        logits = ys @ _weight(params) + float64(params.head.b)
+        return carry, logits, LanguageModelTape(tape, ys, onehot)
 
     def backward(
         self, params: Any, tape: LanguageModelTape, dcarry: Any, dlogits: Any
     ) -> tuple[Any, Any, Array | None]:
-        """The head is one linear map of every `y_t`; the rest is the layer's own backward."""
+        """The head is one linear map of every `y_t`, the embedding one of every one-hot vector;
+        the rest is the layer's own backward. A table that is both has both gradients, summed."""
         dlogits = float64(dlogits)
         dw, db = outer(tape.ys, dlogits), total(dlogits)
-        dys = dlogits @ float64(params.head.w).T
+        dys = dlogits @ _weight(params).T
         dlayer, dcarry, dxs = self.layer.backward(params.layer, tape.layer, dcarry, dys)
-        dhead = dataclasses.replace(params.head, w=dw, b=db)
-        return dataclasses.replace(params, layer=dlayer, head=dhead), dcarry, dxs
+        tied = params.head.w is None
+        new = {
+            "layer": dlayer,
+            "head": dataclasses.replace(params.head, w=None if tied else dw, b=db),
+        }
+        if tape.onehot is not None:
+            new["embedding"] = outer(tape.onehot, dxs) + (dw.T if tied else 0)
+            dxs = None
+        return dataclasses.replace(params, **new), dcarry, dxs
 
     def loss(self, params: Any, carry: Any, tokens: Any, targets: Any) -> tuple[float, Any]:
         """The mean cross-entropy over all positions, and the final carry."""
@@ -60,6 +75,10 @@ class LanguageModel:
         loss, dlogits = softmax_cross_entropy(logits, targets)
         dparams, dcarry_in, _ = self.backward(params, tape, zeros_like(carry), dlogits)
         return loss, carry, dparams, dcarry_in
+
+
+def _weight(params: Any) -> Array:
+    return float64(params.embedding).T if params.head.w is None else float64(params.head.w)
 
 
 def language_model(layer: Layer) -> LanguageModel:

@@ -38,6 +38,11 @@ class Report(NamedTuple):
     loss: jax.Array
     gradient_norm: jax.Array
 
+    def first_not_finite(self) -> int | None:
+        """The first minibatch whose loss or gradient is not a finite number, or None."""
+        finite = np.isfinite(np.asarray(self.loss)) & np.isfinite(np.asarray(self.gradient_norm))
+        return None if finite.all() else int(np.argmin(finite))
+
 
 def start(params: Params, optimizer: optax.GradientTransformation, carry: Carry) -> TrainState:
     """The state before the first update. It owns copies, for `epoch` donates its state."""
@@ -68,11 +73,11 @@ def epoch(
     """
     _checks.one_of("restart", restart, RESTARTS)
     _checks.key(key)
-    inputs, targets = _minibatches(inputs, targets)
+    inputs, targets = minibatches(inputs, targets)
     optimizer = as_pytree(optimizer)
     state = state._replace(optimizer_state=_settled(optimizer, state))
     with dropout.training_without_key(key is None):
-        return _epoch(_by_value(loss), optimizer, state, inputs, targets, start_carry, restart, key)
+        return _epoch(by_value(loss), optimizer, state, inputs, targets, start_carry, restart, key)
 
 
 @partial(jax.jit, static_argnames=("loss", "restart"), donate_argnames=("state",))
@@ -117,7 +122,7 @@ def _epoch(loss, optimizer, state, inputs, targets, start_carry, restart, key):
     return jax.lax.scan(update, state, (inputs, targets, keys))
 
 
-def _by_value(function: Callable) -> tuple:
+def by_value(function: Callable) -> tuple:
     """What `partial` makes the function of: a bound method as its function and its owner, which
     may equal another's, while methods are equal only where their owners are identical."""
     if inspect.ismethod(function):
@@ -129,10 +134,10 @@ def _by_value(function: Callable) -> tuple:
     return (function,)
 
 
-def _minibatches(inputs: Any, targets: Any) -> tuple[Any, Any]:
+def minibatches(inputs: Any, targets: Any) -> tuple[Any, Any]:
     """Both as arrays that lead with one N, which JAX will not narrow."""
     both = tuple(
-        jax.tree.map(partial(_unchanged, name), tree)
+        jax.tree.map(partial(unchanged, name), tree)
         for name, tree in (("inputs", inputs), ("targets", targets))
     )
     counts = {leaf.shape[:1] for leaf in jax.tree.leaves(both)}
@@ -144,7 +149,7 @@ def _minibatches(inputs: Any, targets: Any) -> tuple[Any, Any]:
     return both
 
 
-def _unchanged(name: str, value: Any) -> Any:
+def unchanged(name: str, value: Any) -> Any:
     if isinstance(value, jax.Array):
         return value
     _checks.dtype_of(name, value)

@@ -27,8 +27,9 @@ def optimizer(
     no epsilon (θ = `clip`, None or infinity for no clipping).
 
     `rule` is ``"sgd"``, ``"adam"`` or an optax function of a rate, such as ``optax.adamw``, and
-    `learning_rate` a number or a schedule of optax; or `rule` is an optax transformation, which
-    has its own rate. Norms, moments and updates of 16-bit params are computed in float32.
+    `learning_rate` a number, a `training.schedule` or a schedule of optax; or `rule` is an optax
+    transformation, which has its own rate. Norms, moments and updates of 16-bit params are computed
+    in float32.
     """
     if isinstance(rule, str):
         _checks.one_of("optimizer", rule, tuple(OPTIMIZERS))
@@ -41,14 +42,25 @@ def optimizer(
             )
         make = Partial(_itself, as_pytree(rule))
     elif callable(learning_rate):
-        make = Partial(rule, Partial(learning_rate))
+        make = Partial(rule, _as_leaves(learning_rate))
     else:
-        make = Partial(rule, _positive("learning_rate", learning_rate))
-    theta = math.inf if clip is None else _positive("clip", clip)
+        make = Partial(rule, positive_number("learning_rate", learning_rate))
+    theta = math.inf if clip is None else positive_number("clip", clip)
     clip = None if theta == math.inf else theta
     return optax.GradientTransformationExtraArgs(
         Partial(_init, make), Partial(_clip_and_update, make, clip)
     )
+
+
+def learning_rate(of: Any, step: int) -> float:
+    """The rate at the update that `step` updates precede, of a schedule, a number, or an optimizer
+    that `optimizer` made of one."""
+    if isinstance(of, optax.GradientTransformation):
+        of = _rate(of)
+    if callable(of):
+        rate: Any = of(jnp.asarray(step, jnp.int32))
+        return float(rate)
+    return positive_number("learning_rate", of)
 
 
 def as_pytree(optimizer: Any) -> optax.GradientTransformation:
@@ -88,7 +100,7 @@ def norm(tree: Any) -> tuple[jax.Array, jax.Array]:
     return jax.lax.cond(jnp.isinf(plain), scaled, lambda: (jnp.ones_like(plain), plain))
 
 
-def _positive(name: str, value: Any) -> float:
+def positive_number(name: str, value: Any) -> float:
     try:
         number = float(value)
     except (TypeError, ValueError):
@@ -98,6 +110,23 @@ def _positive(name: str, value: Any) -> float:
     if not number > 0:
         raise ValueError(f"`{name}` must be positive, got {value}.")
     return number
+
+
+def _as_leaves(schedule: Callable) -> Callable:
+    """A schedule whose numbers are leaves of a pytree, such as `training.schedule`, is one already;
+    any other is compared as the function that it is."""
+    return Partial(schedule) if jax.tree_util.all_leaves([schedule]) else schedule
+
+
+def _rate(optimizer: optax.GradientTransformation) -> Any:
+    init: Any = optimizer.init
+    make = init.args[0] if getattr(init, "func", None) is _init else None
+    if make is None or make.func is _itself:
+        raise ValueError(
+            "an optax transformation keeps its rate to itself: ask `learning_rate` of its "
+            "schedule, or of an optimizer such as training.optimizer('adam', schedule)."
+        )
+    return make.args[0]
 
 
 def _itself(transformation: Any) -> Any:

@@ -1,0 +1,51 @@
+"""The losses of a model that is not trained on them."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import jax
+
+from jaxrnn import _checks
+from jaxrnn._types import Carry, Params
+
+from ._epoch import RESTARTS, Loss, Restart, by_value, minibatches
+
+
+def evaluate(
+    loss: Loss,
+    params: Params,
+    inputs: Any,
+    targets: Any,
+    start_carry: Carry,
+    restart: Restart = "epoch",
+) -> jax.Array:
+    """The loss (N,) of each minibatch of inputs and targets (N, T, B): the loop ::
+
+        carry = start_carry
+        for n in range(N):
+            losses[n], carry = loss(params, carry, inputs[n], targets[n])
+
+    in one program, compiled once for what is equal, as :func:`epoch` is. Nothing is updated and,
+    without a key, nothing dropped. With `restart` ``"minibatch"`` each begins from `start_carry`;
+    ``"epoch"`` and ``"never"``, which differ from epoch to epoch, are one here.
+
+    `loss` may be any measure, such as the share of errors; `perplexity` reads losses in nats.
+    """
+    _checks.one_of("restart", restart, RESTARTS)
+    inputs, targets = minibatches(inputs, targets)
+    return _evaluate(by_value(loss), params, inputs, targets, start_carry, restart == "minibatch")
+
+
+@partial(jax.jit, static_argnames=("loss", "anew"))
+def _evaluate(loss, params, inputs, targets, start_carry, anew):
+    loss = partial(*loss)
+
+    def score(carry: Carry, batch: tuple[Any, Any]) -> tuple[Carry, jax.Array]:
+        value, after = loss(params, start_carry if anew else carry, *batch)
+        advice = "take it from `initial_carry(params, (B,))`."
+        _checks.same_form("the carry given to an evaluation", carry, after, advice)
+        return after, value
+
+    return jax.lax.scan(score, start_carry, (inputs, targets))[1]

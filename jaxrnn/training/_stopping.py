@@ -1,0 +1,48 @@
+"""When to stop: a score that has not improved for a while."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+from jaxrnn import _checks
+
+
+@dataclasses.dataclass(frozen=True)
+class EarlyStopping:
+    """Stop after `patience` scores in a row that are not lower than the best by more than `least`.
+
+    A value, and its own state: four numbers, which ``dataclasses.asdict`` gives to a checkpoint and
+    ``EarlyStopping(**numbers)`` takes back. NaN is no improvement. ::
+
+        stopping = EarlyStopping(patience=5)
+        for score in scores:
+            stopping = stopping.update(score)
+            if stopping.improved: ...           # keep these params: they are the best
+            if stopping.should_stop: break
+    """
+
+    patience: int
+    least: float = 0.0
+    best: float = math.inf
+    waited: int = 0  # scores since the best
+
+    def __post_init__(self):
+        _checks.positive("patience", self.patience)
+        if not self.least >= 0:
+            raise ValueError(f"`least` must not be negative, got {_checks.quote(self.least)}.")
+
+    def update(self, score: float) -> EarlyStopping:
+        score = float(score)
+        if score < self.best - self.least:
+            return dataclasses.replace(self, best=score, waited=0)
+        return dataclasses.replace(self, waited=self.waited + 1)
+
+    @property
+    def improved(self) -> bool:
+        """Whether the last score is the best."""
+        return self.waited == 0 and self.best < math.inf
+
+    @property
+    def should_stop(self) -> bool:
+        return self.waited >= self.patience
