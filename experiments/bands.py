@@ -1,6 +1,6 @@
 """What bands a campaign's first five seeds give, and whether its other seeds keep to them.
 
-    python experiments/bands.py runs/campaign
+    python experiments/bands.py runs/reproduce
 
 A band is the range of ln(perplexity - 1) over the seeds 0 to 4, widened at both ends by half its
 width, and by 0.15 at least. Exit status 1 if a preset states another band, or if a seed is
@@ -12,9 +12,9 @@ from __future__ import annotations
 import math
 from typing import Annotated
 
+import campaign
 import command
 import presets
-import report
 import tyro
 from claims import Band
 from run_dir import folder
@@ -31,7 +31,7 @@ def main(runs: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDE
     """
     judged = [
         told(name, claim, seeds)
-        for (name, corpus), seeds in report.read(folder(runs)).items()
+        for (name, corpus), seeds in campaign.read(folder(runs)).items()
         for claim in presets.PRESETS[name].claims
         if isinstance(claim, Band) and claim.corpus == corpus != "time_machine"
     ]
@@ -70,4 +70,4 @@ def band(values: list[float]) -> tuple[float, float]:
 
 
 if __name__ == "__main__":
-    command.run(lambda: tyro.cli(main))
+    command.run(lambda: command.parse(main))

@@ -13,10 +13,11 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 
 def run(work: Callable[[], int]) -> NoReturn:
@@ -39,6 +40,38 @@ def run(work: Callable[[], int]) -> NoReturn:
     if out.lost and not isinstance(out.lost, BrokenPipeError):
         status = _refuse(name, f"standard output cannot be written: {out.lost.strerror}.")
     sys.exit(status)
+
+
+def words() -> list[str]:
+    """The command line."""
+    return sys.argv[1:]
+
+
+def parse(kind: Any, line: Sequence[str] | None = None, **given: Any) -> Any:
+    """What a command line says, by tyro; ValueError in one sentence for what it cannot say."""
+    import tyro
+
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            flat = (tyro.conf.OmitArgPrefixes,)  # groups are for --help alone
+            line = words() if line is None else [*line]
+            return tyro.cli(kind, args=line, config=flat, **given)
+    except SystemExit as end:
+        if end.code:
+            raise ValueError(_sentence(said.getvalue())) from None
+        raise
+
+
+def _sentence(box: str) -> str:
+    """What tyro says in a box, which has its title in the frame or, in ASCII, in a part of its own:
+    its first part, and the option that it takes for the one meant."""
+    lines = [line.strip().strip("│╭╮╰╯").strip() for line in box.splitlines()]
+    parts = re.split(r"\n.*[-─]{5,}", "\n" + "\n".join(lines))
+    told = [" ".join(part.split()) for part in parts if part.strip()]
+    told = (told[0] if "╭" in box else told[1]).rstrip(".")
+    near = re.search(r"Perhaps you meant:?\W+(--[\w-]+)", box)
+    return f"{told}; did you mean {near[1]}?" if near else f"{told}; --help shows all."
 
 
 def _refuse(name: str, sentence: str) -> int:

@@ -1,22 +1,27 @@
-"""One training run: `prepare` refuses all that can be refused and writes nothing, `train` gives one
-epoch after another, `judge` holds them to the preset's claims."""
+"""What a run needs: `prepare` refuses all that can be refused, and writes nothing."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import time
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import presets
+import settings as settings_
 from claims import Result, Verdict
+from settings import Settings
 
 import jaxrnn
 from jaxrnn import text, training
+from jaxrnn.saving import TextRecipe
+
+LARGE = 1 << 24  # bytes of a text whose ids are kept on disk
+SECONDS = 1.0  # of a program of updates, at most, where the machine is not slow
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,34 +29,75 @@ class Experiment:
     """What a run needs; all of it is said in config.json."""
 
     name: str
-    preset: presets.Preset  # with what was asked for instead
-    as_claimed: bool  # nothing was, or nothing that a claim depends on
-    seed: int
+    preset: presets.Preset
+    settings: Settings
     corpus: text.Corpus
     encoded: text.Encoded
+    parts: text.Split
     prefixes: tuple[str, ...]
+    whole: int  # tokens of the corpus, of which `encoded` has the first
+
+    @property
+    def as_claimed(self) -> bool:
+        """Is nothing else asked for that a claim depends on?"""
+        free = ("epochs", "seed", "corpus")
+        own, cut = self.preset.settings, self.settings.text.cut
+        flat = {k: v for group in own.plain().values() for k, v in group.items() if k in free}
+        same = self.settings.with_(**flat, prefixes=(), cut=own.text.cut) == own
+        return same and (cut is None or cut == self.preset.cut)
 
     @functools.cached_property
     def model(self) -> jaxrnn.LanguageModel:
-        p = self.preset
-        return jaxrnn.language_model(p.layer, len(self.encoded.vocab), initializer=p.head)
+        return self.settings.model.language_model(len(self.encoded.vocab))
 
-    def init(self) -> jaxrnn.LanguageModelParams:
-        return self.model.init(jax.random.key(self.seed))
+    @functools.cached_property
+    def optimizer(self) -> Any:
+        t = self.settings.training
+        return training.optimizer(t.optimizer, self._rate, t.clip)
 
-    def batches(self, epoch: int) -> text.Batches:
-        p = self.preset
-        return text.batches(
-            p.sampling, self.encoded.ids, p.batch_size, p.num_steps, self.seed, epoch
+    @functools.cached_property
+    def _rate(self) -> float | training.Schedule:
+        t = self.settings.training
+        if t.schedule == "constant" and not t.warmup:
+            return t.learning_rate
+        updates = t.epochs * len(self.starts(1))
+        return training.schedule(t.schedule, t.learning_rate, updates, t.warmup)
+
+    def rate_at(self, update: int) -> float:
+        rate = self._rate
+        return float(rate(update)) if callable(rate) else rate
+
+    def starts(self, epoch: int) -> np.ndarray:
+        """Where the rows of each minibatch of an epoch begin, (N, B)."""
+        t = self.settings.training
+        return text.starts(
+            t.sampling, len(self.parts.train), t.batch_size, t.num_steps, t.seed, epoch
         )
+
+    @functools.cached_property
+    def program(self) -> int:
+        """Minibatches of one program: about `SECONDS`, by their arithmetic and not by the clock, so
+        that a run that is gone on with has the same programs on any machine."""
+        t, model = self.settings.training, self.settings.model
+        products = 6 * self.parameters * t.batch_size * t.num_steps
+        seconds = products / 1e11 + 2e-5 * t.num_steps * model.layers
+        return max(1, int(SECONDS / seconds))
+
+    @functools.cached_property
+    def parameters(self) -> int:
+        forms = jax.eval_shape(self.model.init, jax.random.key(0))
+        return sum(a.size for a in jax.tree.leaves(forms))
+
+    def start_carry(self, params: Any) -> Any:
+        return self.model.initial_carry(params, (self.settings.training.batch_size,))
 
     def unigram_perplexity(self) -> float:
         return text.unigram_perplexity(self.encoded.ids, len(self.encoded.vocab))
 
-    def continuations(self, params: jaxrnn.LanguageModelParams, count: int) -> dict[str, str]:
+    def continuations(self, params: Any, count: int) -> dict[str, str]:
         """What the model writes after each prefix: `count` tokens, the likeliest each time."""
         vocabulary = self.encoded.vocab
-        columns = [vocabulary.ids(prefix) for prefix in self.prefixes]
+        columns = [self.prompt(prefix) for prefix in self.prefixes]
         lengths = np.array(list(map(len, columns)), np.int32)
         prefixes = np.zeros((lengths.max(), len(lengths)), np.int32)
         for column, ids in enumerate(columns):
@@ -59,105 +105,65 @@ class Experiment:
         said = np.asarray(self.model.generate(params, prefixes, jnp.asarray(lengths), count))
         return {p: vocabulary.text(ids) for p, ids in zip(self.prefixes, said.T, strict=True)}
 
-    def config(self) -> dict[str, Any]:
-        """All that is needed to run it again, or to know what differed."""
-        fields = {f.name: getattr(self.preset, f.name) for f in dataclasses.fields(self.preset)}
-        plain: dict[str, Any] = {
-            k: v if isinstance(v, int | float | str | None) else str(v) for k, v in fields.items()
-        }
-        corpus = ("name", "source", "sha1", "recipe")
-        return {
-            "preset": self.name,
-            "seed": self.seed,
-            "unit": self.encoded.vocab.unit,
-            "prefixes": list(self.prefixes),
-            **plain,
-            "claims": list(map(str, self.preset.claims)),
-            "corpus": {k: getattr(self.corpus, k) for k in corpus},
-            "tokens": len(self.encoded.ids),
-            "vocabulary": len(self.encoded.vocab),
-            "dtype": str(jnp.result_type(float)),
-            "versions": {"jaxrnn": jaxrnn.__version__, "jax": jax.__version__},
-            "device": jax.devices()[0].device_kind,
-        }
+    def prompt(self, prefix: str) -> np.ndarray:
+        """The ids of what is to be continued, cleaned as the corpus was."""
+        return text.find_recipe(self.recipe).prompt(prefix, self.encoded.vocab)
+
+    @property
+    def recipe(self) -> str:
+        return self.settings.text.recipe or self.corpus.recipe
+
+    @property
+    def text_recipe(self) -> TextRecipe:
+        """For the model's file."""
+        vocabulary = self.encoded.vocab
+        return TextRecipe(vocabulary.tokens, vocabulary.unk, vocabulary.unit, self.recipe)
+
+    @functools.cached_property
+    def _characters(self) -> int:
+        return self.encoded.vocab.characters(self.encoded.ids)
+
+    def bits(self, perplexity: float) -> float:
+        """Bits a character."""
+        return text.bits_per_character(perplexity, len(self.encoded.ids), self._characters)
+
+    def rows(self, part: np.ndarray) -> tuple[np.ndarray, int]:
+        """Where the rows begin in which a part is read from end to end, and how many there are."""
+        t = self.settings.training
+        batch = max(1, min(t.batch_size, len(part) // (t.num_steps + 1)))
+        return text.starts("consecutive", len(part), batch, t.num_steps, 0, 0), batch
+
+    def judge(self, perplexities: list[float], continuations: Mapping[str, str]) -> list[Verdict]:
+        """On the claims that the run reached, if it was what they are made of."""
+        result = Result(self.corpus.name, perplexities, self.unigram_perplexity(), continuations)
+        claims = self.preset.claims if self.as_claimed else ()
+        return [v for claim in claims if (v := claim.judge(result))]
 
 
-class Epoch(NamedTuple):
-    """What one epoch leaves: its line of metrics.jsonl, and the params after it."""
-
-    metrics: dict[str, float]
-    params: jaxrnn.LanguageModelParams
-
-
-def prepare(
-    name: str,
-    seed: int = 0,
-    corpus: str | None = None,
-    unit: text.Unit = "char",
-    prefixes: tuple[str, ...] = (),
-    **changes: Any,
-) -> Experiment:
-    """The preset of that name, its fields changed where a change is not None."""
+def prepare(name: str, settings: Settings | None = None) -> Experiment:
+    """The preset (or cell) of that name, with these settings in place of its own."""
     preset = presets.find(name)
-    changed = _changed(preset, {k: v for k, v in changes.items() if v is not None})
+    asked = preset.settings if settings is None else settings
+    settings_.check(asked)
     _check_device()
-    shown = {"epochs": preset.epochs, "every": preset.every}
-    as_claimed = dataclasses.replace(changed, **shown) == preset and unit == "char"
-    loaded = _load(changed, corpus)
-    encoded = text.encode(loaded, cut=changed.cut or None, unit=unit)
-    said = prefixes or _own_prefixes(loaded, encoded)
-    experiment = Experiment(name, changed, as_claimed, seed, loaded, encoded, said)
-    experiment.batches(0)  # refuses a seed whose bits `init` would not see, too
+    corpus = _load(preset, asked)
+    said = asked.text
+    own = corpus.name in (preset.settings.text.corpus, preset.fallback, *text.CORPORA)
+    cut = (preset.cut if own else 0) if said.cut is None else said.cut
+    encoded = text.encode(corpus, said.recipe, cut or None, said.unit, _token_folder(asked, cut))
+    whole = _length(corpus, asked) if cut else len(encoded.ids)
+    parts = text.split(encoded.ids, said.validation, said.test)
+    prefixes = said.prefixes or _own_prefixes(corpus, encoded)
+    e = Experiment(name, preset, asked, corpus, encoded, parts, prefixes, whole)
+    e.starts(0)  # refuses a seed whose bits `init` would not see, too
+    for part in (parts.validation, parts.test):
+        if len(part):
+            e.rows(part)
     for prefix in prefixes:
-        _check_prefix(prefix, encoded.vocab)
-    return experiment
-
-
-def train(e: Experiment, params: jaxrnn.LanguageModelParams) -> Iterator[Epoch]:
-    p, model = e.preset, e.model
-    optimizer = training.optimizer(p.optimizer, p.learning_rate, p.clip)
-    start_carry = model.initial_carry(params, (p.batch_size,))
-    state = training.start(params, optimizer, start_carry)
-    for epoch in range(1, p.epochs + 1):
-        inputs, targets = e.batches(epoch)
-        begin = time.perf_counter()
-        state, report = training.epoch(
-            model.loss, optimizer, state, inputs, targets, start_carry, p.restart
-        )
-        losses, norms = jax.device_get(report)
-        seconds = time.perf_counter() - begin
-        metrics = {
-            "epoch": epoch,
-            "perplexity": training.perplexity(losses),
-            "seconds": seconds,
-            "tokens_per_second": inputs.size / seconds,
-            "gradient_norm": float(norms.mean()),
-            "clipped_fraction": float((norms > p.clip).mean()),
-        }
-        yield Epoch(metrics, state.params)
-
-
-def judge(
-    e: Experiment, perplexities: list[float], continuations: Mapping[str, str]
-) -> list[Verdict]:
-    """On the claims that the run reached, if it was what they are made of."""
-    result = Result(e.corpus.name, perplexities, e.unigram_perplexity(), continuations)
-    return [v for claim in e.preset.claims if e.as_claimed and (v := claim.judge(result))]
-
-
-def _changed(preset: presets.Preset, changes: dict[str, Any]) -> presets.Preset:
-    """The carry begins anew where another sampling asks for it, unless that is said too."""
-    for name, least in (("epochs", 1), ("every", 1), ("cut", 0)):
-        if changes.get(name, least) < least:
-            also = "" if least else ", or 0 for all"
-            raise ValueError(f"`{name}` must be positive{also}, got {changes[name]}.")
-    if "sampling" in changes:
-        restart = "minibatch" if changes["sampling"].startswith("random") else "epoch"
-        changes = {"restart": restart, **changes}
-    restart = changes.get("restart", preset.restart)
-    if restart not in training.RESTARTS:
-        raise ValueError(f"`restart` must be one of {training.RESTARTS}, got {restart!r}.")
-    return dataclasses.replace(preset, **changes)
+        e.prompt(prefix)
+    jax.eval_shape(e.model.init, jax.random.key(0))
+    e.rate_at(0)
+    return e
 
 
 def _check_device() -> None:
@@ -167,30 +173,37 @@ def _check_device() -> None:
         raise ValueError(f"JAX finds no device: {error}") from None
 
 
-def _load(preset: presets.Preset, name: str | None) -> text.Corpus:
+def _load(preset: presets.Preset, asked: Settings) -> text.Corpus:
     """The corpus asked for; a preset's own may fall back on a shipped one, and says so."""
+    name = asked.text.corpus
     try:
-        return text.load_corpus(preset.corpus if name is None else name)
+        return text.load_corpus(name)
     except text.CorpusNotFound as error:
-        if name is not None or preset.fallback is None:
+        if preset.fallback is None or name != preset.settings.text.corpus:
             raise
         print(f"{error}\nTraining on {preset.fallback} instead.")
         return text.load_corpus(preset.fallback)
 
 
-def _check_prefix(prefix: str, vocabulary: text.Vocabulary) -> None:
-    try:
-        if len(vocabulary.ids(prefix)):
-            return
-    except text.TextError as error:
-        raise text.TextError(f"prefix {prefix!r}: {error}") from None
-    what = {"char": "character"}.get(vocabulary.unit, vocabulary.unit)
-    raise text.TextError(f"a prefix needs at least one {what}, got {prefix!r}.")
+def _token_folder(asked: Settings, cut: int) -> Path | None:
+    """Where the ids of a large text are kept from run to run."""
+    path = Path(asked.text.corpus).expanduser()
+    if cut or not path.is_file() or path.stat().st_size < LARGE:
+        return None
+    return text.cache_folder() / "tokens"
+
+
+def _length(corpus: text.Corpus, asked: Settings) -> int:
+    """Tokens of a whole corpus."""
+    recipe = text.find_recipe(asked.text.recipe or corpus.recipe)
+    return sum(1 for _ in recipe.tokens(corpus, asked.text.unit))
 
 
 def _own_prefixes(corpus: text.Corpus, encoded: text.Encoded) -> tuple[str, ...]:
     """Those known of the corpus, where what the cut left can write them; else how it begins."""
-    ids, vocabulary = encoded
+    ids, vocabulary = encoded.ids, encoded.vocab
     known = presets.PREFIXES.get(corpus.name, ()) if vocabulary.unit == "char" else ()
     beginnings = tuple(vocabulary.text(ids[:n]) for n in (2, 4))
+    if vocabulary.unit == "byte":  # of which a character may have four
+        beginnings = tuple(vocabulary.text(ids[:16])[:n] for n in (2, 4))
     return known if known and {*"".join(known)} <= {*vocabulary.tokens} else beginnings

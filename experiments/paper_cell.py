@@ -21,7 +21,6 @@ from typing import Any, NamedTuple
 import command
 import jax
 import jax.numpy as jnp
-import tyro
 
 import jaxrnn
 from jaxrnn.testing import check_cell
@@ -79,4 +78,4 @@ def main() -> int:
 
 if __name__ == "__main__":
     jax.config.update("jax_enable_x64", True)  # to hold gradients against finite differences
-    command.run(lambda: tyro.cli(main))
+    command.run(lambda: command.parse(main))

@@ -1,137 +1,47 @@
-"""The table and the pictures of a campaign, from its run folders and nothing else.
+"""The page of one run: report.html in its folder, which opens in any browser and asks no network.
 
-    python experiments/report.py runs/campaign
+    python experiments/report.py runs/gru-concise-20260101-120000
 
-prints the table. Where the campaign is whole (every preset on eight seeds, the Time Machine's on
-its own text too), it writes docs/perplexity.svg and the table between README.md's two
-`<!-- results -->` lines; else it leaves both as they are, and the exit status is 2.
+Nothing outside the run's folder is written.
 """
 
 from __future__ import annotations
 
-import io
-import re
-import statistics
-from collections import defaultdict
+import os
 from pathlib import Path
 from typing import Annotated
 
-import campaign
 import command
-import presets
 import tyro
-from run_dir import folder, read_metrics, write_whole
-
-from jaxrnn import text
-
-ROOT = Path(__file__).resolve().parent.parent
-MARK = "<!-- results -->"
-
-Curves = dict[tuple[str, str], dict[int, list[float]]]  # (preset, corpus) -> seed -> perplexities
+from looking.run_page import Judged, html
+from looking.runs import Run, read
+from run_dir import folder, write_whole
 
 
-def main(runs: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FOLDER")]) -> int:
-    """Print the table of a campaign; of a whole one, put it into README.md and draw the curves.
+def main(run: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]) -> int:
+    """Write RUN/report.html: the curves, the samples and all settings of a run, on one page.
 
     Args:
-        runs: The campaign's folder.
+        run: The run's folder.
     """
-    curves = read(folder(runs))
-    print(table(curves), flush=True)
-    if missing := missing_runs(curves):
-        listed = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
-        raise ValueError(
-            f"README.md and docs/ stay as they are, for {len(missing)} runs of a campaign are not "
-            f"in {runs}, or not to their end: {listed}."
-        )
-    readme, picture = ROOT / "README.md", ROOT / "docs" / "perplexity.svg"
-    parts = readme.read_text(encoding="utf-8").split(MARK)
-    if len(parts) != 3:
-        raise ValueError(f"{readme} needs two lines {MARK}, it has {len(parts) - 1}.")
-    drawn = drawing(curves)
-    write_whole(readme, MARK.join((parts[0], f"\n{table(curves)}\n", parts[2])))
-    write_whole(picture, drawn)
+    path = folder(run)
+    content = page_of(path)
+    write_whole(path / "report.html", content)
+    print(f"written: {path / 'report.html'}")
     return 0
 
 
-def read(runs: Path) -> Curves:
-    """Every run of a preset that has an epoch; ValueError where there is none."""
-    if not runs.is_dir():
-        raise ValueError(f"{runs} is no folder.")
-    curves: Curves = defaultdict(dict)
-    for path in sorted(runs.iterdir()):
-        match = re.fullmatch(r"(.+?)-([a-z_]+)-s(\d+)", path.name)
-        if not match or match[1] not in presets.PRESETS or match[2] not in text.CORPORA:
-            continue
-        if perplexities := [record["perplexity"] for record in read_metrics(path)]:
-            curves[match[1], match[2]][int(match[3])] = perplexities
-    if not curves:
-        raise ValueError(f"{runs} holds no run of a preset (PRESET-CORPUS-sSEED).")
-    return dict(curves)
+def page_of(run: str | os.PathLike[str]) -> str:
+    """The page of the run in that folder, as far as it got; ValueError where it holds none."""
+    seen = read(Path(run))
+    return html(seen, _verdicts(seen) if seen.told("claims") else [])
 
 
-def missing_runs(curves: Curves) -> list[str]:
-    """What a whole campaign has, and this one does not."""
-    return [
-        f"{name}-{corpus}-s{seed}"
-        for name, corpus, seed in campaign.plan(campaign.SEEDS, presets.PRESETS)
-        if len(curves.get((name, corpus), {}).get(seed, ())) < campaign.epochs_claimed(name, corpus)
-    ]
+def _verdicts(run: Run) -> list[Judged]:
+    from judged import judged  # knows the presets, and so JAX, which takes seconds to import
 
-
-def table(curves: Curves) -> str:
-    rows = [
-        "| preset | published | here: median (lowest … highest) | seeds |",
-        "|---|---|---|---|",
-    ]
-    for name, preset in presets.PRESETS.items():
-        for (preset_name, corpus), seeds in curves.items():
-            if preset_name == name:
-                points = "; ".join(_point(preset, corpus, list(seeds.values())))
-                rows.append(
-                    f"| `{name}` | {preset.published} | {points} on {corpus} | {len(seeds)} |"
-                )
-    return "\n".join(rows)
-
-
-def _point(preset: presets.Preset, corpus: str, runs: list[list[float]]) -> list[str]:
-    """The figures at the first epoch that is printed and at the last; for the presets of the Time
-    Machine at the last alone, as the median of 50 epochs, for SGD spikes."""
-    shortest = min(map(len, runs))
-    window = 50 if preset.fallback else 1
-    points = []
-    epochs = {shortest} if preset.fallback else {min(preset.every, shortest), shortest}
-    for epoch in sorted(epochs):
-        seen = [statistics.median(run[max(epoch - window, 0) : epoch]) for run in runs]
-        low, high = f"{min(seen):.4g}", f"{max(seen):.4g}"
-        spread = f" ({low} … {high})" if len(seen) > 1 else ""
-        points.append(f"{statistics.median(seen):.4g}{spread} @{epoch}")
-    return points
-
-
-def drawing(curves: Curves) -> str:
-    """The curve of each preset's first seed, as SVG."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "jaxrnn"  # the same picture from the same numbers
-    import matplotlib.pyplot as plt
-
-    corpora = sorted({corpus for _, corpus in curves})
-    figure, axes = plt.subplots(1, len(corpora), figsize=(5 * len(corpora), 4), squeeze=False)
-    for axis, corpus in zip(axes[0], corpora, strict=True):
-        for name in presets.PRESETS:
-            seeds = curves.get((name, corpus))
-            if seeds:
-                run = seeds[min(seeds)]
-                axis.plot(range(1, len(run) + 1), run, label=name, linewidth=1)
-        axis.set(title=corpus, xlabel="epoch", ylabel="perplexity", yscale="log")
-        axis.legend(fontsize="x-small")
-    figure.tight_layout()
-    drawn = io.StringIO()
-    figure.savefig(drawn, format="svg", metadata={"Date": None})
-    return drawn.getvalue()
+    return [(words, v and v.kept, v.sentence if v else "") for words, v in judged(run)]
 
 
 if __name__ == "__main__":
-    command.run(lambda: tyro.cli(main))
+    command.run(lambda: command.parse(main))

@@ -1,13 +1,18 @@
-"""A run on disk: config.json written whole at the start, metrics.jsonl a line an epoch."""
+"""A run on disk: config.json written whole at the start, then lines that only grow.
+
+Whatever ends the process leaves finished lines behind, and at most a part of one, which the next
+that opens the folder takes away.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import errno
+import fcntl
 import itertools
 import json
 import math
 import os
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,34 +24,72 @@ class RunDirError(ValueError):
 
 
 class RunDir:
-    """A folder for one run: the one asked for, else a new one under runs/. A line goes out in one
-    write, or what there is of it is taken back, so that whatever ends the process leaves only
-    finished epochs behind. What is not finite is null."""
+    """The folder of one run, which one process at a time may write.
 
-    def __init__(self, asked: str | os.PathLike[str] | None, name: str, config: dict[str, Any]):
-        self.path, new = _numbered(name) if asked is None else make(folder(asked))
-        content = json.dumps(_finite(config), indent=2, ensure_ascii=False, allow_nan=False)
+    metrics.jsonl and samples.jsonl have a line for each epoch (and prefix); one that is there
+    already is not written again, so that a run that goes on from an earlier state leaves them as if
+    it had never stopped. timings.jsonl has a line for each epoch that was run, twice where it was
+    run twice. What is not finite is null.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._lock = _locked(path)
+        for part in path.glob(".*.part"):  # of a writer that was killed
+            part.unlink(missing_ok=True)
+        self._there = {name: _settled(path / name) for name in ("metrics.jsonl", "samples.jsonl")}
+
+    @staticmethod
+    def new(asked: str | os.PathLike[str] | None, name: str, config: dict[str, Any]) -> RunDir:
+        """The folder asked for, else a new one under runs/."""
+        path, fresh = _numbered(name) if asked is None else make(folder(asked))
+        run = RunDir(path)
         try:
-            self._begin(content + "\n")
+            run._begin(config)
         except BaseException:
-            if new:
+            if fresh:
                 with contextlib.suppress(OSError):
-                    self.path.rmdir()
+                    (path / ".lock").unlink()
+                    path.rmdir()
             raise
+        return run
 
-    def _begin(self, config: str) -> None:
-        taken = RunDirError(f"{self.path} holds another run: name another --run-dir.")
-        if (self.path / "metrics.jsonl").exists():
-            raise taken
-        with _told(f"{self.path}/config.json cannot be written"):
-            try:
-                write_whole(self.path / "config.json", config, fresh=True)
-            except FileExistsError:
-                raise taken from None
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        return read_metrics(self.path)
 
-    def append(self, record: dict[str, float]) -> None:
-        path, line = self.path / "metrics.jsonl", json.dumps(_finite(record), allow_nan=False)
-        data = f"{line}\n".encode()
+    def _begin(self, config: dict[str, Any]) -> None:
+        path, content = self.path, json.dumps(_finite(config), indent=2, ensure_ascii=False)
+        if (path / "config.json").exists() or (path / "metrics.jsonl").exists():
+            raise RunDirError(
+                f"{path} holds another run: name another --run-dir, or go on with --resume {path}."
+            )
+        with _told(f"{path}/config.json cannot be written"):
+            write_whole(path / "config.json", content + "\n")
+
+    def record(self, metrics: dict[str, Any], timings: dict[str, Any]) -> None:
+        """An epoch that is finished."""
+        self._append("timings.jsonl", [timings])
+        self._once("metrics.jsonl", [metrics], ("epoch",))
+
+    def samples(self, samples: list[dict[str, Any]]) -> None:
+        self._once("samples.jsonl", samples, ("epoch", "prefix"))
+
+    def _once(self, name: str, records: list[dict[str, Any]], key: tuple[str, ...]) -> None:
+        there = self._there[name]
+        fresh = {tuple(r[k] for k in key): r for r in records}
+        fresh = {k: r for k, r in fresh.items() if k not in there}
+        if fresh:
+            self._append(name, [*fresh.values()])
+            there |= fresh.keys()
+
+    def _append(self, name: str, records: list[dict[str, Any]]) -> None:
+        """All of them in one write, or what there is of it is taken back."""
+        path = self.path / name
+        lines = [
+            json.dumps(_finite(record), ensure_ascii=False, allow_nan=False) for record in records
+        ]
+        data = "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
         with _told(f"{path} cannot grow"), open(path, "ab", buffering=0) as file:
             size = file.seek(0, os.SEEK_END)
             try:
@@ -59,12 +102,8 @@ class RunDir:
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The finished epochs of the run in the folder `path`; none where it has not begun."""
-    try:
-        lines = (path / "metrics.jsonl").read_bytes().splitlines()
-    except FileNotFoundError:
-        return []
     records = []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(_lines(path / "metrics.jsonl"), 1):
         try:
             record = json.loads(line)
             record["perplexity"] = math.inf if (p := record["perplexity"]) is None else float(p)
@@ -73,6 +112,57 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
             raise RunDirError(f"{where} is no finished epoch: {line[:80]!r}.") from None
         records.append(record)
     return records
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    try:
+        config = json.loads((path / "config.json").read_bytes())
+        if isinstance(config, dict):
+            return config
+        raise ValueError
+    except OSError as error:
+        raise RunDirError(
+            f"{path} is no run: config.json cannot be read, {error.strerror}."
+        ) from None
+    except (ValueError, RecursionError):
+        raise RunDirError(f"{path}/config.json is no configuration of a run.") from None
+
+
+def _lines(path: Path) -> list[bytes]:
+    """The whole lines of a file; a last one without its end is not finished."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    return data[: data.rfind(b"\n") + 1].splitlines()
+
+
+def _settled(path: Path) -> set[tuple]:
+    """What lines a file has, by epoch and prefix; part of a line behind them is taken away."""
+    lines = _lines(path)
+    if path.exists() and (whole := sum(len(line) + 1 for line in lines)) < path.stat().st_size:
+        with _told(f"{path} cannot be mended"):
+            os.truncate(path, whole)
+    there = set()
+    for number, line in enumerate(lines, 1):
+        try:
+            record = json.loads(line)
+            there.add(tuple(record[k] for k in ("epoch", "prefix") if k in record))
+        except (ValueError, TypeError, KeyError):
+            raise RunDirError(f"{path}, line {number}, is damaged: {line[:80]!r}.") from None
+    return there
+
+
+def _locked(path: Path) -> Any:
+    """A lock that lasts as long as the process."""
+    with _told(f"{path} cannot be written"):
+        file = open(path / ".lock", "ab")  # noqa: SIM115
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            raise RunDirError(f"{path} is being written by another process.") from None
+        return file
 
 
 def folder(given: str | os.PathLike[str]) -> Path:
@@ -97,17 +187,15 @@ def make(path: Path) -> tuple[Path, bool]:
     return path, new
 
 
-def write_whole(path: Path, content: str, fresh: bool = False) -> None:
-    """The file at `path`, whole or not at all, and by one writer at a time: FileExistsError for
-    another one, and where `fresh`, if the file is there. A file name that is not UTF-8 keeps its
-    bytes as JSON's escapes."""
-    part = path.with_name(f".{path.name}.part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+def write_whole(path: Path, content: str) -> None:
+    """The file at `path`, whole and on the disk, or as it was. A file name that is not UTF-8 keeps
+    its bytes as JSON's escapes."""
+    part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
-        with open(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+        with open(part, "w", encoding="utf-8", errors="backslashreplace") as file:
             file.write(content)
-        if fresh and path.exists():
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+            file.flush()
+            os.fsync(file.fileno())
         part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)
@@ -135,8 +223,10 @@ def _told(failure: str) -> Iterator[None]:
         raise RunDirError(f"{failure}: {error.strerror}.") from None
 
 
-def _finite(record: dict[str, Any]) -> dict[str, Any]:
+def _finite(record: Any) -> Any:
     """JSON has no infinity and no NaN: null."""
-    return {
-        k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in record.items()
-    }
+    if isinstance(record, dict):
+        return {k: _finite(v) for k, v in record.items()}
+    if isinstance(record, list | tuple):
+        return [_finite(v) for v in record]
+    return None if isinstance(record, float) and not math.isfinite(record) else record

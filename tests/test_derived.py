@@ -26,13 +26,9 @@ DAILY = [  # the rest is slow
     "while_of_the_input",
     "convolutions",
     "weight_first",
-    "weights_of_one_operand",
-    "sums_that_leave_at_once",
     "weight_used_twice",
     "weight_used_elsewhere",
-    "many_terms",
     "product_of_carry_and_input",
-    "product_with_itself",
     "gates_of_unequal_parts",
     "a_gate_used_raw_too",
     "without_batch",
@@ -42,6 +38,13 @@ DAILY = [  # the rest is slow
     "side_by_side",
     "swapped",
     "one_value_in_two_leaves",
+]
+WIDER = [  # of the slow tests
+    *DAILY,
+    "weights_of_one_operand",
+    "sums_that_leave_at_once",
+    "many_terms",
+    "product_with_itself",
     "a_leaf_that_none_reads",
     "no_params",
     "y_is_of_params",
@@ -158,7 +161,7 @@ def test_transformations(wrap):
 
 @pytest.mark.parametrize(
     "name",
-    [n if n in ("swapped", RULED) else pytest.param(n, marks=pytest.mark.slow) for n in DAILY],
+    [n if n in ("swapped", RULED) else pytest.param(n, marks=pytest.mark.slow) for n in WIDER],
 )
 def test_mapped_over_inputs(name):
     """`swapped` has an output that no mapped input reaches."""
@@ -166,7 +169,7 @@ def test_mapped_over_inputs(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in DAILY if name != RULED])
+@pytest.mark.parametrize("name", [name for name in WIDER if name != RULED])
 def test_gradients_of_gradients(name):
     """Of all but a step whose own rule is not that of its derivative."""
     agrees(ODD[name], 1e-11, wrap=gradients)
@@ -180,7 +183,7 @@ def test_small_dtypes(dtype, within):
 
 @pytest.mark.parametrize("concrete", [True, False])
 def test_closed_over(concrete, getkey):
-    """An array that `step` closes over is a constant; a traced one has a gradient."""
+    """An array that `step` closes over is a constant; a traced one has a gradient and a tangent."""
     u, grads = jax.random.normal(getkey(), (H, H)) / 2, {}
     for engine_name in ("derived", "scan"):
 
@@ -194,8 +197,10 @@ def test_closed_over(concrete, getkey):
             outs, back = pulled(*of_floats(walk, *values))
             return sum((a**2).sum() for a in (*outs, *(back if concrete else ())))
 
-        grads[engine_name] = loss(u) if concrete else jax.grad(loss)(u)
-    same(grads["derived"], grads["scan"], 1e-12)
+        of_u = [loss(u)] if concrete else [jax.grad(loss)(u), *jax.jvp(loss, (u,), (jnp.cos(u),))]
+        grads[engine_name] = of_u
+    for got, want in zip(grads["derived"], grads["scan"], strict=True):
+        same(got, want, 1e-12)
 
 
 def choice(cell):

@@ -55,7 +55,10 @@ def answer(layer, case, key, **gaps):
     return numpy(jit(partial(pull, apply))(*case.question(**gaps)))
 
 
-@pytest.mark.parametrize("reverse", [False, True], ids=["forward", "reversed"])
+@pytest.mark.parametrize(
+    "reverse",
+    [pytest.param(False, id="forward"), pytest.param(True, id="reversed", marks=pytest.mark.slow)],
+)
 @pytest.mark.parametrize("cell", CELLS.values(), ids=CELLS)
 def test_it_is_the_loop(cell, reverse, getkey):
     """for t: step(W ⊙ masks, carry, x ⊙ mask); then each unit keeps what it had, or not. To drop

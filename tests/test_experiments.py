@@ -51,8 +51,8 @@ def metrics_of(folder):
     return [strict(line) for line in content.splitlines()]
 
 
-def perplexities_of(folder):
-    return [record["perplexity"] for record in metrics_of(folder)]
+def lines_of(path):
+    return [strict(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 @pytest.fixture
@@ -60,38 +60,66 @@ def char_lm(monkeypatch):
     """The script as a module, beside a preset "tiny" of a moment's training."""
     monkeypatch.syspath_prepend(str(EXPERIMENTS))
     import char_lm  # pyright: ignore[reportMissingImports]
-    import presets  # pyright: ignore[reportMissingImports]
 
+    concise = char_lm.presets.PRESETS["gru-concise"]
+    fields = {"hidden_size": 4, "optimizer": "sgd", "learning_rate": 1.0, "epochs": 2}
+    fields |= {"batch_size": 4, "num_steps": 5}
     tiny = dataclasses.replace(
-        presets.PRESETS["gru-concise"],
-        layer=jaxrnn.unroll(jaxrnn.gru(4)),
-        optimizer="sgd",
-        learning_rate=1.0,
-        epochs=2,
-        batch_size=4,
-        num_steps=5,
-        cut=200,
-        claims=(),
+        concise, settings=concise.settings.with_(**fields), cut=200, claims=()
     )
-    monkeypatch.setitem(presets.PRESETS, "tiny", tiny)
+    monkeypatch.setitem(char_lm.presets.PRESETS, "tiny", tiny)
     return char_lm
+
+
+def words_of(preset="tiny", prefixes=(), **arguments):
+    """The command line that says so."""
+    words = [
+        f"--{k.replace('_', '-')}" + ("" if v is True else f"={v}") for k, v in arguments.items()
+    ]
+    return [preset, *words, *(("--prefixes", *prefixes) if prefixes else ())]
 
 
 @pytest.fixture
 def run(char_lm, tmp_path):
     """run("name", **arguments) trains the tiny preset in the folder tmp_path/name: its status."""
-
-    def call(name, preset="tiny", **arguments):
-        return char_lm.main(char_lm.Arguments(preset, run_dir=tmp_path / name, **arguments))
-
-    return call
+    return lambda name, **given: char_lm.main(words_of(run_dir=tmp_path / name, **given))
 
 
-def with_claims(char_lm, monkeypatch, *claims, **fields):
-    """The tiny preset with other fields."""
+@pytest.fixture
+def prepared(char_lm):
+    """prepared(**arguments): the experiment that a command line asks for."""
+
+    def prepare(**given):
+        asked = char_lm.arguments(words_of(**given))
+        import experiment  # pyright: ignore[reportMissingImports]
+
+        settings = char_lm.Settings(asked.model, asked.training, asked.text)
+        return experiment.prepare(asked.name, settings)
+
+    return prepare
+
+
+@pytest.fixture
+def perplexities(prepared):
+    """perplexities(**arguments) of each epoch, with nothing written."""
+
+    def train(**given):
+        from train import first, train  # pyright: ignore[reportMissingImports]
+
+        e = prepared(**given)
+        return [step.metrics["perplexity"] for step in train(e, first(e)) if step.metrics]
+
+    return train
+
+
+def with_claims(char_lm, monkeypatch, *claims):
+    """The tiny preset with claims."""
     presets = char_lm.presets.PRESETS
-    changed = dataclasses.replace(presets["tiny"], claims=claims, **fields)
-    monkeypatch.setitem(presets, "tiny", changed)
+    monkeypatch.setitem(presets, "tiny", dataclasses.replace(presets["tiny"], claims=claims))
+
+
+FILES = {"config.json", "metrics.jsonl", "samples.jsonl", "timings.jsonl", "model.safetensors"}
+FILES |= {"checkpoints", "report.html", ".lock"}
 
 
 def test_a_run_prints_and_writes_what_it_did(tmp_path):
@@ -99,21 +127,32 @@ def test_a_run_prints_and_writes_what_it_did(tmp_path):
     done = shell(tmp_path, "gru-concise", *settings, "--run-dir", folder)
     assert done.returncode == 0, done.stderr
     config, metrics = config_of(folder), metrics_of(folder)
-    want = {"preset": "gru-concise", "seed": 7, "epochs": 2, "cut": 1200, "restart": "epoch"}
-    want |= {"unit": "char", "prefixes": ["子曰", "君子"], "tokens": 1200}
-    assert want.items() <= config.items()
+    assert config["name"] == "gru-concise" and config["prefixes"] == ["子曰", "君子"]
+    told = config
+    assert told["training"]["seed"] == 7 and told["training"]["epochs"] == 2
+    assert told["text"]["cut"] == 1200 and told["network"]["hidden_size"] == 256
     assert config["corpus"]["name"] == "analects" and config["versions"]["jax"] == jax.__version__
+    assert config["corpus"]["tokens"] == 1200 < config["corpus"]["whole"] == 21_991
+    assert jaxrnn.build(config["model"]).vocab_size == config["corpus"]["vocabulary"]
+    assert "--seed" in config["command"] and config["claims"] == []
     assert [record["epoch"] for record in metrics] == [1, 2]
-    for record in metrics:
-        assert 1 < record["perplexity"] < 10 * 1002 and record["seconds"] > 0
-        tokens = record["tokens_per_second"] * record["seconds"]
-        assert_allclose(tokens, 32 * 35, rtol=1e-6)
-    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "metrics.jsonl"]
+    assert [record["tokens"] for record in metrics] == [32 * 35, 2 * 32 * 35]
+    for record, timing in zip(metrics, lines_of(folder / "timings.jsonl"), strict=True):
+        assert 1 < record["perplexity"] < 10 * 1002 and record["learning_rate"] == 0.01
+        assert record["gradient_norm"] > 0 and 0 <= record["clipped_fraction"] <= 1
+        assert_allclose(timing["tokens_per_second"] * timing["seconds"], 32 * 35, rtol=1e-6)
+    assert {path.name for path in folder.iterdir()} == FILES
     (line,) = (line for line in done.stdout.splitlines() if line.startswith("epoch 2,"))
     assert f"perplexity {metrics[-1]['perplexity']:.6g}" in line
     said = [line for line in done.stdout.splitlines() if line.startswith("  子曰|")]
     assert [len(line) - len("  子曰|") for line in said] == [10, 50], "before and after training"
-    assert str(folder) in done.stdout
+    samples = lines_of(folder / "samples.jsonl")
+    assert [(s["epoch"], s["prefix"]) for s in samples] == [
+        (epoch, prefix) for epoch in (0, 2) for prefix in ("子曰", "君子")
+    ]
+    assert f"  子曰|{samples[-2]['text']}" in said
+    assert "1,200 of 21,991 tokens" in done.stdout
+    assert f"the model is {folder}/model.safetensors" in done.stdout
 
     again = shell(tmp_path, "gru-concise", *settings, "--run-dir", folder)
     assert again.returncode == 2 and "holds another run" in again.stderr
@@ -121,7 +160,7 @@ def test_a_run_prints_and_writes_what_it_did(tmp_path):
 
 
 def test_the_list_shows_every_preset_and_its_claims(char_lm, capsys):
-    assert char_lm.main(char_lm.Arguments(list=True)) == 0
+    assert char_lm.main(["--list"]) == 0
     shown = capsys.readouterr().out
     for name, preset in char_lm.presets.PRESETS.items():
         assert f"{name} " in shown and all(str(claim) in shown for claim in preset.claims)
@@ -164,11 +203,10 @@ def test_without_a_reader_a_run_goes_on_until_its_interrupt_which_leaves_whole_e
         errors = process.stderr.read()
     finally:
         process.kill()
-    assert process.returncode == 130
-    assert errors == "char_lm: interrupted; what was finished is written\n"
+    assert process.returncode == 130 and errors == ""
     epochs = [record["epoch"] for record in metrics_of(folder)]
     assert epochs == list(range(1, len(epochs) + 1)) and len(epochs) >= 3
-    assert config_of(folder)["preset"] == "gru-concise"
+    assert config_of(folder)["name"] == "gru-concise"
 
 
 def test_a_broken_claim_is_status_three_and_a_kept_one_zero(char_lm, run, monkeypatch, capsys):
@@ -186,42 +224,40 @@ def test_a_broken_claim_is_status_three_and_a_kept_one_zero(char_lm, run, monkey
         assert word in capsys.readouterr().out
 
 
-def test_one_seed_one_run(run, tmp_path):
+def test_one_seed_one_run(perplexities):
     """All 32 bits of it."""
-    for name, seed in (("a", 2**32 - 1), ("b", 2**32 - 1), ("c", 2**31 - 1)):
-        assert run(name, seed=seed) == 0
-    a, b, c = (perplexities_of(tmp_path / name) for name in "abc")
-    assert a == b and a != c
+    a, b, c = (perplexities(seed=seed) for seed in (2**32 - 1, 2**32 - 1, 2**31 - 1))
+    assert a == b and a != c and len(a) == 2
 
 
-def test_random_sampling_restarts_each_minibatch(run, tmp_path):
-    for restart in (None, "minibatch", "epoch"):
-        assert run(str(restart), sampling="random", restart=restart) == 0
+def test_random_sampling_restarts_each_minibatch(perplexities):
     unsaid, minibatch, epoch = (
-        perplexities_of(tmp_path / name) for name in ("None", "minibatch", "epoch")
+        perplexities(sampling="random", restart=restart)
+        for restart in ("auto", "minibatch", "epoch")
     )
-    assert config_of(tmp_path / "None")["restart"] == "minibatch"
     assert unsaid == minibatch != epoch
 
 
-def test_consecutive_sampling_restarts_each_epoch(run, tmp_path):
-    for name, arguments in {
-        "as it is": {},
-        "said": {"sampling": "consecutive"},
-        "both said": {"sampling": "consecutive", "restart": "epoch"},
-        "never": {"restart": "never"},
-    }.items():
-        assert run(name, **arguments) == 0
-    names = ("as it is", "said", "both said", "never")
-    as_it_is, said, both, never = (perplexities_of(tmp_path / name) for name in names)
-    assert as_it_is == said == both and never != both
+def test_consecutive_sampling_restarts_each_epoch(perplexities):
+    as_it_is, said, never = (
+        perplexities(**given)
+        for given in ({}, {"sampling": "consecutive", "restart": "epoch"}, {"restart": "never"})
+    )
+    assert as_it_is == said and never != said
 
 
-def test_a_diverged_run_still_writes_json(char_lm, run, monkeypatch, tmp_path):
-    with_claims(char_lm, monkeypatch, learning_rate=1e200, clip=math.inf)
-    run("diverged")
-    assert len(metrics_of(tmp_path / "diverged")) == 2
-    assert config_of(tmp_path / "diverged")["clip"] is None
+def test_an_epoch_in_many_programs_is_the_same(prepared, monkeypatch):
+    """To the bit: of two minibatches a program, so that each is a loop."""
+    import train  # pyright: ignore[reportMissingImports]
+
+    seen = []
+    for program in (100, 2):
+        e = prepared(cut=500, sampling="random-offset", dropout=0.0)
+        monkeypatch.setitem(vars(e), "program", program)
+        steps = [*train.train(e, train.first(e))]
+        seen.append([step.metrics for step in steps if step.metrics])
+        assert len(steps) == (2 if program == 100 else 2 * -(-len(e.starts(1)) // 2))
+    assert seen[0] == seen[1]
 
 
 def refused(run, tmp_path, **arguments):
@@ -237,17 +273,15 @@ def refused(run, tmp_path, **arguments):
 REFUSED = {
     "epochs": ({"epochs": 0}, "`epochs` must be positive, got 0"),
     "cut": ({"cut": -1}, "got -1"),
-    "restart": ({"restart": "always"}, "got 'always'"),
-    "sampling": ({"sampling": "consecutively"}, "'consecutively' is no sampling; did you mean"),
     "corpus": ({"corpus": "analect"}, "'analect' is neither a corpus nor a file; did"),
     "prefix": ({"prefixes": ("子曰", "Q")}, "'Q' (U+0051) is not in the vocabulary"),
-    "empty prefix": ({"prefixes": ("子曰", "")}, "at least one character, got ''."),
+    "empty prefix": ({"prefixes": ("子曰", "")}, "at least one character"),
     "preset": ({"preset": "tinny"}, "'tinny'; did you mean 'tiny'"),
     "one token, and no prefix of the user's": ({"cut": 1}, "need at least 24 tokens, got 1."),
     "negative seed": ({"seed": -1}, "`seed` must be 0 or more, got -1."),
     "seed of 33 bits": ({"seed": 2**32}, "got 4294967296."),
     "huge seed": ({"seed": 10**30}, f"got {10**30}."),
-    "no word": ({"unit": "word", "cut": 0, "prefixes": (" ",)}, "at least one word, got ' '."),
+    "no word": ({"unit": "word", "cut": 0, "prefixes": (" ",)}, "at least one word"),
     "cut too short": ({"cut": 23, "prefixes": ("子",)}, "need at least 24 tokens, got 23"),
 }
 
@@ -301,13 +335,13 @@ def test_a_file_that_cannot_be_read_is_refused(run, tmp_path, monkeypatch):
 def test_a_run_dir_without_a_name_is_refused(char_lm, tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(ValueError, match=f"{name!r}|{name} is no folder"):
-        char_lm.main(char_lm.Arguments("tiny", run_dir=name))
+        char_lm.main(["tiny", f"--run-dir={name}"])
     assert not list(tmp_path.iterdir())
 
 
 def test_a_run_dir_may_begin_at_home(char_lm, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert char_lm.main(char_lm.Arguments("tiny", run_dir="~/run")) == 0
+    assert char_lm.main(["tiny", "--run-dir=~/run"]) == 0
     assert len(metrics_of(tmp_path / "run")) == 2
 
 
@@ -324,26 +358,52 @@ def test_a_run_dir_that_cannot_be_one_is_refused(run, tmp_path):
     assert len(metrics_of(tmp_path / "run")) == 2
 
 
-def test_the_config_is_enough_to_prepare_the_run_again(char_lm, tmp_path):
-    """All that was asked for instead of the preset's is there, and is what was taken."""
+def test_the_config_is_enough_to_prepare_the_run_again(char_lm, prepared, run, tmp_path):
+    """All that was asked for instead of the preset's is there, and is what is taken."""
     path = tmp_path / "mine.txt"
     path.write_text("so many words, and so few of them are new. " * 30)
     asked = {"unit": "word", "seed": 2**32 - 1, "sampling": "random", "restart": "never"}
-    asked |= {"cut": 150, "epochs": 3, "every": 2, "prefixes": ("few of",)}
-    first = char_lm.prepare("tiny", corpus=str(path), **asked)
-    config = strict(json.dumps(first.config()))
-    assert asked.items() <= (config | {"prefixes": tuple(config["prefixes"])}).items()
-    said = {name: config[name] for name in asked} | {"corpus": config["corpus"]["source"]}
-    again = char_lm.prepare(config["preset"], **said)
-    assert dataclasses.replace(again, encoded=None, prefixes=()) == dataclasses.replace(
-        first, encoded=None, prefixes=()
-    )
-    assert tuple(again.prefixes) == first.prefixes
+    asked |= {"cut": 150, "epochs": 1, "prefixes": ("few of",), "corpus": path, "clip": math.inf}
+    first = prepared(**asked)
+    assert run("run", **asked) == 0
+    name, settings = char_lm.settings.read(str(tmp_path / "run"))
+    assert (name, settings) == ("tiny", first.settings)
+    from experiment import prepare  # pyright: ignore[reportMissingImports]
+
+    again = prepare(name, settings)
     assert_array_equal(again.encoded.ids, first.encoded.ids)
-    assert len(first.encoded.ids) == config["tokens"] == 150
+    assert again.model == first.model and len(first.encoded.ids) == 150
+    changed = char_lm.arguments(["--config", str(tmp_path / "run"), "--epochs", "7"])
+    assert changed.training == dataclasses.replace(settings.training, epochs=7)
+    assert (changed.model, changed.text) == (settings.model, settings.text)
 
 
-def test_prefixes_that_the_cut_left_no_token_of_give_way_to_the_beginning(char_lm):
-    assert char_lm.prepare("tiny").prefixes == ("子曰", "君子")
-    assert char_lm.prepare("tiny", cut=24).prefixes == ("子曰", "子曰：“")
-    assert len(char_lm.prepare("tiny", unit="word").prefixes[1].split()) == 4
+@pytest.mark.standard_promotion
+@pytest.mark.parametrize("unit", ["word", "byte", "char"])
+def test_a_text_of_ones_own_is_written_from_the_file_alone(run, tmp_path, unit):
+    """Whole and as it is, by any unit, after any prompt; the same seed writes the same."""
+    import sample  # pyright: ignore[reportMissingImports]
+
+    path = tmp_path / "mine.txt"
+    path.write_text("Só many Wörds,\r\nand so few of them are new. 子曰\n" * 30, newline="")
+    given = {"corpus": path, "unit": unit, "preset": "vanilla", "hidden_size": 8, "epochs": 1}
+    assert run(unit, **given, batch_size=4, num_steps=5, dropout=0.1, embedding=8, tied=True) == 0
+    config, file = config_of(tmp_path / unit), tmp_path / unit / "model.safetensors"
+    assert config["corpus"]["recipe"] == "plain" and config["text"]["cut"] is None
+    assert config["corpus"]["tokens"] == config["corpus"]["whole"]
+    whole = {"char": 30 * 47, "byte": 30 * 53, "word": 30 * 13}[unit]
+    assert config["corpus"]["tokens"] == whole
+    moved = tmp_path / "alone.safetensors"
+    file.rename(moved)
+    how = {"temperature": 0.8, "top_k": 5, "top_p": 0.9}
+    for prefix in ("Só many", "never seen: ☃"):
+        said = ["".join(sample.written(moved, prefix, 30, sample._key(s), how)) for s in (0, 0, 1)]
+        assert said[0] == said[1] != said[2] and len(said[0]) > len(prefix)
+    greedy = [*sample.written(moved, "Só many", 30, None, {})]
+    assert "".join(greedy).startswith("Só many")
+
+
+def test_prefixes_that_the_cut_left_no_token_of_give_way_to_the_beginning(prepared):
+    assert prepared().prefixes == ("子曰", "君子")
+    assert prepared(cut=24).prefixes == ("子曰", "子曰：“")
+    assert len(prepared(unit="word").prefixes[1].split()) == 4

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import pytest
+from _odd_steps import Step
 
 from jaxrnn import unroll
 from jaxrnn.testing import check_layer
@@ -96,6 +97,18 @@ def test_what_only_looks_linear_is_refused(function, engine):
             lambda p: unroll(Odd(function), engine=engine).apply(p, None, jnp.ones((5, 2, 3))),
             Odd(function).init(jax.random.key(0), 3),
         )
+
+
+def test_a_carry_of_integers_is_halved_to_integers():
+    """3 / 2 is 1 there, which is no product with 1/2."""
+
+    def halved(p, count, x):
+        return jax.lax.div(count, jnp.full_like(count, 2)) + 1, x
+
+    cell = Step(halved, leaves=(((), jnp.int32),), output_size=3, x=(3,))
+    layer = unroll(cell, engine="associative")
+    with pytest.raises(ValueError, match="not linear in the carry: `div` of it"):
+        layer.apply(cell.init(jax.random.key(0), 3), None, jnp.ones((5, 2, 3)))
 
 
 def a_vector_added_outside(p, h, drive):

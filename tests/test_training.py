@@ -79,7 +79,9 @@ def assert_equal_trees(ours, theirs, tolerance):
 
 
 @pytest.mark.parametrize("restart", training.RESTARTS)
-@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize(
+    "layer", ["lstm", "both-ways", pytest.param("deep", marks=pytest.mark.slow)]
+)
 def test_two_epochs_are_a_plain_loop(getkey, tolerance, layer, restart):
     """Params, both directions' carries, losses, and norms before the clip. The state's own carry is
     not the one to restart from, so that each rule shows where it begins."""

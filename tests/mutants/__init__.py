@@ -6,10 +6,11 @@ and writes `docs/mutants.md`. One file here is a group or a few: the tests first
 
 from ._arithmetic import FLOAT32, LINEAR
 from ._cells import AFFINE, GRU, LSTM, VANILLA
-from ._derived import DERIVED, OVERWRITE
+from ._derived import DERIVED, FORWARD, OVERWRITE, ROOM
 from ._dropout import DROPOUT, MASKS
 from ._engine import CHUNKS, WALK
 from ._faces import FACES
+from ._generation import EMBEDDING, GENERATION
 from ._initializers import INITIALIZERS
 from ._kit import KIT
 from ._language_model import LANGUAGE_MODEL
@@ -28,6 +29,8 @@ GROUPS = (
     READ,
     PRODUCTS,
     DERIVED,
+    FORWARD,
+    ROOM,
     OVERWRITE,
     FLOAT32,
     LINEAR,
@@ -38,6 +41,8 @@ GROUPS = (
     DROPOUT,
     LAYERS,
     LANGUAGE_MODEL,
+    GENERATION,
+    EMBEDDING,
     FACES,
     TRAINING,
     KIT,

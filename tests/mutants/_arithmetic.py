@@ -76,7 +76,9 @@ LINEAR = Group(
         "test_holes_of_the_engine.py",
         """test_linear_is_plain[associative-False]
         test_linear_is_plain[sequential-True]
-        test_linear_is_plain[chunked-True]""",
+        test_linear_is_plain[chunked-True]
+        test_what_only_looks_linear_is_refused[truncates-associative]
+        test_a_carry_of_integers_is_halved_to_integers""",
     ),
     (
         Mutant(
@@ -120,6 +122,20 @@ LINEAR = Group(
             PAIRS_PY,
             'sign = -1 if name == "sub" else 1',
             "sign = 1",
+        ),
+        Mutant(
+            "linear-though-cut",
+            "a conversion that cuts (floats to integers) counts as linear",
+            PAIRS_PY,
+            "return before <= after",
+            "return True",
+        ),
+        Mutant(
+            "linear-though-rounded",
+            "a division of integers counts as linear",
+            PAIRS_PY,
+            "and inexact(e.outvars[0].aval):  # of integers",
+            "and True:  # of integers",
         ),
         Mutant(
             "linear-chunks-of-the-first",

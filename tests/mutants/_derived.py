@@ -1,11 +1,12 @@
-"""Mutants of the derived walk and its adjoint, and of the scan that overwrites what it has read."""
+"""Mutants of the derived walk and its adjoint, of its forward mode, and of the scan that overwrites
+what it has read."""
 
 from __future__ import annotations
 
 from ._mutant import Group, Mutant, laws, tests
 
 FILE, BACK, LOOP = "engine/_derived.py", "engine/_backwards.py", "engine/_loop.py"
-SUMS, OVERWRITE_PY = "engine/_sums.py", "engine/_overwrite.py"
+SUMS, OVERWRITE_PY, READ_PY = "engine/_sums.py", "engine/_overwrite.py", "engine/_read.py"
 
 DERIVED = Group(
     "The derived adjoint",
@@ -169,6 +170,82 @@ DERIVED = Group(
             FILE,
             "reverse=reverse, late=True",
             "reverse=reverse, late=False",
+        ),
+    ),
+)
+
+FORWARD = Group(
+    "Forward mode, and maps of it",
+    tests(
+        "test_derived.py",
+        """test_mapped_over_inputs[swapped]
+        test_mapped_over_inputs[custom_vjp_of_a_product]
+        test_closed_over[False]""",
+    )
+    + tests(
+        "test_forward_mode.py",
+        """test_a_step_with_a_rule_of_its_own_goes_backwards_alone
+        test_forward_mode[gates]
+        test_hessian_vector_products[gates]
+        test_linear_recurrences[sequential]""",
+    ),
+    (
+        Mutant(
+            "not-reached",
+            "an output that no mapped input reaches is not mapped, though its tangent is",
+            FILE,
+            "    after, outs = reached((after, outs), (shared, carry, xs))\n    points =",
+            "    points =",
+        ),
+        Mutant(
+            "unlinked-parts",
+            "the parts of the tangents' equation are not linked: some are linear, some are not",
+            "_adjoint.py",
+            "one = 1 + _link(primals)",
+            "one = 1 + _link([])",
+        ),
+        Mutant(
+            "tangent-halved",
+            "the tangents' equation is solved by half its tangent",
+            "_adjoint.py",
+            "[a + b for a, b in zip(outs, tangent(some), strict=True)]",
+            "[a + b / 2 for a, b in zip(outs, tangent(some), strict=True)]",
+        ),
+        Mutant(
+            "rule-goes-forwards",
+            "a step with a jax.custom_vjp counts as one that has a derivative forwards",
+            READ_PY,
+            'self.one_way = holds(jaxpr, "custom_vjp_call")',
+            "self.one_way = False",
+        ),
+        Mutant(
+            "closed-over-is-constant",
+            "forwards, what a step closes over has no tangent",
+            "engine/_instant.py",
+            "eval_jaxpr(reading.jaxpr, flat[:n], *flat[n:])",
+            "eval_jaxpr(reading.jaxpr, reading.consts, *flat[n:])",
+        ),
+    ),
+)
+
+ROOM = Group(
+    "Room for what is walked",
+    tests("test_memory.py", "test_outputs_take_the_place_of_drives")
+    + tests("test_peers.py", "test_lengths_keep_no_history_of_carries[auto-one]"),
+    (
+        Mutant(
+            "outputs-beside-drives",
+            "the forward pass holds its drives beside its outputs",
+            READ_PY,
+            "        return {i: j for j, i in places.items()}",
+            "        return {}",
+        ),
+        Mutant(
+            "flags-of-all-time",
+            "flags are broadcast over the units for all of time at once",
+            READ_PY,
+            "parts[LOOP][:0] = flags = self._flags_of_the_loop(*parts[TIME:])",
+            "parts[LOOP][:0] = flags = []",
         ),
     ),
 )

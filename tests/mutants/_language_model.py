@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ._mutant import Group, Mutant, tests
 
-FILE, LOSSES = "_language_model.py", "_losses.py"
+FILE, PARAMS, LOSSES = "_language_model.py", "_language_params.py", "_losses.py"
 
 LANGUAGE_MODEL = Group(
     "Language model",
@@ -47,7 +47,7 @@ LANGUAGE_MODEL = Group(
         Mutant(
             "head-of-one-key",
             "pytorch_uniform draws the head's bias and weights from one key",
-            FILE,
+            PARAMS,
             "key_w, key_b = jax.random.split(key)",
             "key_w = key_b = key",
         ),
@@ -55,15 +55,15 @@ LANGUAGE_MODEL = Group(
             "model-drops-the-key",
             "`apply` keeps a dropout's key from the layer",
             FILE,
-            "self._features(params, carry, tokens, when, key)\n        logits",
-            "self._features(params, carry, tokens, when, None)\n        logits",
+            "self._features(params, carry, tokens, when, key)\n        head",
+            "self._features(params, carry, tokens, when, None)\n        head",
         ),
         Mutant(
             "generation-prefix-one-more",
             "generation reads an id past the prefix",
-            FILE,
-            "token = jnp.where(t < lengths, given, token)",
-            "token = jnp.where(t <= lengths, given, token)",
+            "generation/_walk.py",
+            "valid = instants < lengths[None] - 1",
+            "valid = instants < lengths[None]",
         ),
     ),
 )

@@ -1,0 +1,98 @@
+"""README.md's table of the presets and docs/perplexity.svg: what `reproduce.py --write-readme`
+writes of a whole campaign, and nothing else does."""
+
+from __future__ import annotations
+
+import io
+import statistics
+from pathlib import Path
+
+import campaign
+import presets
+from campaign import Curves
+from run_dir import write_whole
+
+ROOT = Path(__file__).resolve().parent.parent
+MARK = "<!-- results -->"
+
+
+def write(curves: Curves, runs: Path) -> None:
+    """The table between README.md's two marks, and the picture; ValueError, and both stay as they
+    are, unless the campaign is whole: every preset on eight seeds, the Time Machine's on its own
+    text too."""
+    if missing := missing_runs(curves):
+        listed = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
+        raise ValueError(
+            f"README.md and docs/ stay as they are, for {len(missing)} runs of a campaign are not "
+            f"in {runs}, or not to their end: {listed}."
+        )
+    readme, picture = ROOT / "README.md", ROOT / "docs" / "perplexity.svg"
+    parts = readme.read_text(encoding="utf-8").split(MARK)
+    if len(parts) != 3:
+        raise ValueError(f"{readme} needs two lines {MARK}, it has {len(parts) - 1}.")
+    drawn = drawing(curves)
+    write_whole(readme, MARK.join((parts[0], f"\n{table(curves)}\n", parts[2])))
+    write_whole(picture, drawn)
+
+
+def missing_runs(curves: Curves) -> list[str]:
+    """What a whole campaign has, and this one does not."""
+    return [
+        campaign.name_of(name, corpus, seed)
+        for name, corpus, seed in campaign.plan(campaign.SEEDS, presets.PRESETS)
+        if len(curves.get((name, corpus), {}).get(seed, ())) < campaign.epochs_claimed(name, corpus)
+    ]
+
+
+def table(curves: Curves) -> str:
+    rows = [
+        "| preset | published | here: median (lowest … highest) | seeds |",
+        "|---|---|---|---|",
+    ]
+    for name, preset in presets.PRESETS.items():
+        for (preset_name, corpus), seeds in curves.items():
+            if preset_name == name:
+                points = "; ".join(_point(preset, corpus, list(seeds.values())))
+                rows.append(
+                    f"| `{name}` | {preset.published} | {points} on {corpus} | {len(seeds)} |"
+                )
+    return "\n".join(rows)
+
+
+def _point(preset: presets.Preset, corpus: str, runs: list[list[float]]) -> list[str]:
+    """The figures at the first epoch that is printed and at the last; for the presets of the Time
+    Machine at the last alone, as the median of 50 epochs, for SGD spikes."""
+    shortest = min(map(len, runs))
+    window = 50 if preset.fallback else 1
+    points = []
+    epochs = {shortest} if preset.fallback else {min(preset.every, shortest), shortest}
+    for epoch in sorted(epochs):
+        seen = [statistics.median(run[max(epoch - window, 0) : epoch]) for run in runs]
+        low, high = f"{min(seen):.4g}", f"{max(seen):.4g}"
+        spread = f" ({low} … {high})" if len(seen) > 1 else ""
+        points.append(f"{statistics.median(seen):.4g}{spread} @{epoch}")
+    return points
+
+
+def drawing(curves: Curves) -> str:
+    """The curve of each preset's first seed, as SVG."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "jaxrnn"  # the same picture from the same numbers
+    import matplotlib.pyplot as plt
+
+    corpora = sorted({corpus for _, corpus in curves})
+    figure, axes = plt.subplots(1, len(corpora), figsize=(5 * len(corpora), 4), squeeze=False)
+    for axis, corpus in zip(axes[0], corpora, strict=True):
+        for name in presets.PRESETS:
+            seeds = curves.get((name, corpus))
+            if seeds:
+                run = seeds[min(seeds)]
+                axis.plot(range(1, len(run) + 1), run, label=name, linewidth=1)
+        axis.set(title=corpus, xlabel="epoch", ylabel="perplexity", yscale="log")
+        axis.legend(fontsize="x-small")
+    figure.tight_layout()
+    drawn = io.StringIO()
+    figure.savefig(drawn, format="svg", metadata={"Date": None})
+    return drawn.getvalue()
