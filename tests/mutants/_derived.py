@@ -22,7 +22,10 @@ DERIVED = Group(
     + laws("lstm-one", "gradient_of_gradient")
     + tests(
         "test_holes.py",
-        """test_16_bit_gradients_add_up_in_float32""",
+        """test_16_bit_gradients_add_up_in_float32[False-auto-gates]
+        test_16_bit_gradients_add_up_in_float32[False-auto-carries]
+        test_16_bit_gradients_add_up_in_float32[False-auto-chunks]
+        test_16_bit_gradients_add_up_in_float32[False-scan-gates]""",
     )
     + tests(
         "test_memory.py",
