@@ -112,6 +112,7 @@ def reproduce(load, tmp_path, monkeypatch):
         return subprocess.CompletedProcess(words, reproduce.status)
 
     monkeypatch.setattr(campaign.subprocess, "run", run)
+    monkeypatch.setattr(campaign, "at_hand", lambda corpus: True)
     return reproduce
 
 
