@@ -14,6 +14,7 @@ import math
 import os
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ class RunDir:
 
     def __init__(self, path: Path):
         self.path = path
-        self._lock = _locked(path)
+        weakref.finalize(self, os.close, _locked(path))
         for part in path.glob(".*.part"):  # of a writer that was killed
             part.unlink(missing_ok=True)
         self._there = {name: _settled(path / name) for name in ("metrics.jsonl", "samples.jsonl")}
@@ -153,16 +154,16 @@ def _settled(path: Path) -> set[tuple]:
     return there
 
 
-def _locked(path: Path) -> Any:
-    """A lock that lasts as long as the process."""
+def _locked(path: Path) -> int:
+    """A descriptor that holds the folder's lock until it is closed, at the latest by the system."""
     with _told(f"{path} cannot be written"):
-        file = open(path / ".lock", "ab")  # noqa: SIM115
+        descriptor = os.open(path / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            file.close()
+            os.close(descriptor)
             raise RunDirError(f"{path} is being written by another process.") from None
-        return file
+        return descriptor
 
 
 def folder(given: str | os.PathLike[str]) -> Path:

@@ -246,13 +246,14 @@ def test_consecutive_sampling_restarts_each_epoch(perplexities):
     assert as_it_is == said and never != said
 
 
-def test_an_epoch_in_many_programs_is_the_same(prepared, monkeypatch):
+@pytest.mark.parametrize("sampling", ["consecutive", "random-offset"])
+def test_an_epoch_in_many_programs_is_the_same(prepared, monkeypatch, sampling):
     """To the bit: of two minibatches a program, so that each is a loop."""
     import train  # pyright: ignore[reportMissingImports]
 
     seen = []
     for program in (100, 2):
-        e = prepared(cut=500, sampling="random-offset", dropout=0.0)
+        e = prepared(cut=500, sampling=sampling)
         monkeypatch.setitem(vars(e), "program", program)
         steps = [*train.train(e, train.first(e))]
         seen.append([step.metrics for step in steps if step.metrics])
