@@ -12,6 +12,7 @@ import numpy as np
 from jax import export
 
 from jaxrnn._types import Cell, Layer
+from jaxrnn._values import above_zero as above_zero
 from jaxrnn._values import cut as cut
 from jaxrnn._values import flag as flag
 from jaxrnn._values import one_of as one_of

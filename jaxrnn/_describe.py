@@ -16,9 +16,7 @@ from jaxrnn._values import quote
 _OWN = {
     cls.__name__: cls
     for cls in (
-        cells.GRU,
-        cells.LSTM,
-        cells.Vanilla,
+        *cells.CELLS.values(),
         layers.Unroll,
         layers.Bidirectional,
         layers.Stack,

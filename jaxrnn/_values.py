@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import reprlib
 from collections.abc import Sequence
@@ -36,6 +37,12 @@ def positive(name: str, value: Any) -> int:
     if number <= 0:
         raise ValueError(f"`{name}` must be positive, got {quote(number)}.")
     return number
+
+
+def above_zero(name: str, value: Any) -> None:
+    """A finite number above 0, or a sentence that quotes it."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise ValueError(f"`{name}` must be a number above 0, got {quote(value)}.")
 
 
 def flag(name: str, value: Any) -> None:

@@ -28,6 +28,13 @@ def inputs(w_x: jax.Array, x: jax.Array) -> jax.Array:
     return jnp.asarray(w_x).at[ids].get(mode="fill", fill_value=0, wrap_negative_indices=False)
 
 
+def straight(w_s: jax.Array | None, x: jax.Array, size: int, dtype: Any) -> jax.Array:
+    """x itself, of `size` features; through w_s where it has another number of them."""
+    if w_s is not None:
+        return inputs(w_s, x)
+    return jax.nn.one_hot(_checks.wide(x), size, dtype=dtype) if _checks.is_tokens(x) else x
+
+
 def check(cell: Any, params_type: type, gates: int, params: Any, xs: Any) -> None:
     """`params` are this cell's and fit `xs`, or one sentence says what does not."""
     _check_type(cell, params_type, params)

@@ -4,10 +4,13 @@ Then a and b (see `_pairs`) are had for all of time at once, the carries by one 
 the outputs at once again. The scan of pairs is sequential, or associative (Blelloch 1990; Martin &
 Cundy 2018), which has no loop of T steps: (a₁, b₁) and then (a₂, b₂) is (a₁ a₂, a₂ b₁ + b₂); or
 chunked, a loop over some √T associative ones. Its adjoint is another such scan, the other way.
+
+A leaf c' = max(a + c, b), as stabilisers have it, is linear too, in max for + and + for ⊙.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -18,7 +21,7 @@ from jaxrnn._adjoint import floats, inexact, pick, put, reached, with_adjoint
 from jaxrnn.engine._chunks import in_chunks
 from jaxrnn.engine._derived import plain, shared_leaves
 from jaxrnn.engine._loop import instant
-from jaxrnn.engine._pairs import pairs
+from jaxrnn.engine._pairs import SUM, pair, stages
 from jaxrnn.engine._project import project
 from jaxrnn.engine._read import Reading
 
@@ -38,20 +41,20 @@ def walk(
 def _walk(reading, reverse, solver, shared, carry, xs):
     w, drives = project(reading, shared, xs)
 
-    def both(drives):
-        return [(pair.a, pair.b) for pair in pairs(reading, w, drives)]
-
-    steps = jax.vmap(both, axis_size=xs[0].shape[0])(drives)
-    after = [
-        solve(solver, reverse, a, b, first) for (a, b), first in zip(steps, carry, strict=True)
-    ]
-    before = [_shifted(reverse, first, of) for first, of in zip(carry, after, strict=True)]
+    T, known, after = xs[0].shape[0], {}, {}
+    for stage in stages(reading):
+        i = stage.leaf
+        of: Any = jax.vmap(partial(pair, reading, stage, w), axis_size=T)(drives, known)
+        scan = solve if stage.kind is SUM else solve_most
+        after[i] = scan(solver, reverse, of.a, of.b, carry[i])
+        known[i] = _shifted(reverse, carry[i], after[i])
+    before = [known[i] for i in range(len(carry))]
 
     def outputs(before, drives):
         return instant(reading, w, before, drives)[1]
 
-    outs = jax.vmap(outputs, axis_size=xs[0].shape[0])(before, drives)
-    outs = [of[0 if reverse else -1] for of in after], outs
+    outs = jax.vmap(outputs, axis_size=T)(before, drives)
+    outs = [after[i][0 if reverse else -1] for i in range(len(carry))], outs
     return reached(outs, (shared, carry, xs))
 
 
@@ -102,11 +105,12 @@ def solve(solver: str, reverse: bool, a: Any, b: Any, first: Any) -> Any:
     return _solve(solver, reverse, a, b, first)
 
 
-def _solve(solver, reverse, a, b, first):
+def _scan(solver: str, reverse: bool, plus: Callable, times: Callable, a: Any, b: Any, first: Any):
+    """c (T, …) with c_t = a_t `times` c_{t-1} `plus` b_t."""
     if solver == "sequential":
 
         def step(c, pair):
-            c = pair[0] * c + pair[1]
+            c = plus(times(pair[0], c), pair[1])
             return c, c
 
         return jax.lax.scan(step, first, (a, b), reverse=reverse)[1]
@@ -114,28 +118,33 @@ def _solve(solver, reverse, a, b, first):
     if solver == "chunked":
 
         def part(first, pairs):
-            a, b = pairs
-            c = _solve("associative", reverse, a, b, first)
+            c = _scan("associative", reverse, plus, times, pairs[0], pairs[1], first)
             return c[0 if reverse else -1], c
 
         return in_chunks(part, reverse, first, (a, b))[1]
 
     def then(one, two):
-        return one[0] * two[0], two[0] * one[1] + two[1]
+        return times(one[0], two[0]), plus(times(two[0], one[1]), two[1])
 
     kept, new = jax.lax.associative_scan(then, (a, b), reverse=reverse)
-    return kept * first[None] + new
+    return plus(times(kept, first[None]), new)
+
+
+def _solve(solver, reverse, *of):
+    return _scan(solver, reverse, jnp.add, jnp.multiply, *of)
+
+
+def _ahead(reverse: bool, a: Any) -> Any:
+    """The a of the instant that is walked after each; 0 after the last."""
+    ahead = jnp.concatenate([a[:1], a[:-1]] if reverse else [a[1:], a[-1:]])
+    return ahead.at[0 if reverse else -1].set(0)
 
 
 def _solve_backwards(solver, reverse, residuals, dc):
     a, first, c = residuals
     # λ_t = dc_t + a_{t+1} ⊙ λ_{t+1}: the same recurrence from the other end
-    ahead = jnp.concatenate([a[:1], a[:-1]] if reverse else [a[1:], a[-1:]])
-    at, nothing = (0 if reverse else -1), jnp.zeros_like(first)
-    ahead = ahead.at[at].set(0)
-    slopes = solve(solver, not reverse, ahead, dc, nothing)
-    before = _shifted(reverse, first, c)
-    end = -1 if reverse else 0
+    slopes = solve(solver, not reverse, _ahead(reverse, a), dc, jnp.zeros_like(first))
+    before, end = _shifted(reverse, first, c), (-1 if reverse else 0)
     return slopes * before, slopes, a[end] * slopes[end]
 
 
@@ -145,3 +154,26 @@ def _solve_forwards(solver, reverse, a, b, first):
 
 
 solve.defvjp(_solve_forwards, _solve_backwards)
+
+
+@partial(custom_vjp, nondiff_argnums=(0, 1))
+def solve_most(solver: str, reverse: bool, a: Any, b: Any, first: Any) -> Any:
+    """The same for c_t = max(a_t + c_{t-1}, b_t)."""
+    return _scan(solver, reverse, jnp.maximum, jnp.add, a, b, first)
+
+
+def _most_forwards(solver, reverse, a, b, first):
+    c = solve_most(solver, reverse, a, b, first)
+    return c, (a, b, first, c)
+
+
+def _most_backwards(solver, reverse, residuals, dc):
+    a, b, first, c = residuals
+    # what is greater has all of the slope, as in `jnp.maximum`: half of it where both are as great
+    through = jnp.sign(a + _shifted(reverse, first, c) - b) / 2 + 0.5
+    slopes = solve(solver, not reverse, _ahead(reverse, through), dc, jnp.zeros_like(first))
+    end = -1 if reverse else 0
+    return through * slopes, (1 - through) * slopes, through[end] * slopes[end]
+
+
+solve_most.defvjp(_most_forwards, _most_backwards)

@@ -1,0 +1,99 @@
+"""The matrix LSTM of xLSTM: a memory of keys and values (Beck et al. 2024)."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxrnn import _containers
+from jaxrnn.cells import _declared, _stabilised
+from jaxrnn.cells._affine import inputs, plus
+
+
+@_containers.params
+@dataclasses.dataclass(frozen=True, eq=False)
+class MLSTMParams:
+    """w_x (I, 4H), b (4H) in the order q k v o; w_g (I, 2 heads), b_g (2 heads), the gates i f."""
+
+    w_x: jax.Array
+    b: jax.Array
+    w_g: jax.Array
+    b_g: jax.Array
+
+
+@_containers.carry
+class MLSTMCarry(NamedTuple):
+    """c (*batch, heads, D, D), the memory; n (*batch, heads, D), its normaliser; m (*batch, heads),
+    the logarithm by which both are scaled; D = H / heads."""
+
+    c: jax.Array
+    n: jax.Array
+    m: jax.Array
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class MLSTM(_declared.Declared):
+    """One instant of an mLSTM, stabilised, linear in its carry (eq. 19–27 of Beck et al.; in each
+    of `heads`, D = H / heads)::
+
+        q, v = x W_x + b,   k = (x W_x + b) / √D,   o = σ(x W_x + b)
+        m'   = max(log f + m, ĩ)                     f = σ(f̃), or exp(f̃) (`forget`)
+        i, f = exp(ĩ - m'), exp(log f + m - m')      one number a head: ĩ, f̃ = x W_g + b_g
+        c'   = f c + i v kᵀ
+        n'   = f n + i k
+        y    = o ⊙ c' q / max(|n' · q|, exp(-m'))
+    """
+
+    hidden_size: int
+    heads: int = 1
+    forget: _stabilised.Forget = "sigmoid"
+
+    Params = MLSTMParams
+    Carry = MLSTMCarry
+
+    def __post_init__(self):
+        super().__post_init__()
+        _stabilised.check_fields(self)
+
+    def declare(self, input_size: int) -> dict:
+        H, heads = self.hidden_size, self.heads
+        forget = _stabilised.forget_bias(heads)
+
+        def gates(key, shape, dtype):
+            return jnp.zeros(shape, dtype).at[heads:].set(forget.draw(key, (heads,), dtype))
+
+        return {
+            "w_x": _declared.glorot(input_size, 4, H),
+            "b": _declared.zeros(4 * H),
+            "w_g": _declared.glorot(input_size, 2, heads),
+            "b_g": _declared.Begin((2 * heads,), gates),
+        }
+
+    def initial_carry(self, params, batch_shape=()):
+        sizes = (self.heads, self.hidden_size // self.heads)
+        c = self.zeros(params, *batch_shape, *sizes, sizes[1])
+        n = self.zeros(params, *batch_shape, *sizes)
+        return MLSTMCarry(c, n, _stabilised.nothing(self.zeros(params, *batch_shape, self.heads)))
+
+    def step(self, params, carry, x):
+        """x (*batch, I), or token ids (*batch) -> y (*batch, H)."""
+        self.check(params, carry, x)
+        a = plus(inputs(params.w_x, x), params.b)
+        heads = (*a.shape[:-1], self.heads, self.hidden_size // self.heads)
+        q, k, v, o = (part.reshape(heads) for part in jnp.split(a, 4, axis=-1))
+        k = k * heads[-1] ** -0.5
+        i, f = jnp.split(plus(inputs(params.w_g, x), params.b_g), 2, axis=-1)
+        i, f, m = _stabilised.gates(self.forget, i, f, carry.m)
+        i, f, least = (jnp.expand_dims(gate, -1) for gate in (i, f, jnp.exp(-m)))
+        c = jnp.expand_dims(f, -1) * carry.c + jnp.expand_dims(i * v, -1) * jnp.expand_dims(k, -2)
+        n = f * carry.n + i * k
+        read = jnp.squeeze(c @ jnp.expand_dims(q, -1), -1)
+        weight = jnp.abs(jnp.sum(n * q, axis=-1, keepdims=True))
+        y = jax.nn.sigmoid(o) * read / jnp.maximum(weight, least)
+        return MLSTMCarry(c, n, m), y.reshape(*a.shape[:-1], self.hidden_size)
+
+
+mlstm = MLSTM

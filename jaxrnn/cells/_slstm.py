@@ -1,0 +1,104 @@
+"""The scalar LSTM of xLSTM: exponential gates, a normaliser, heads (Beck et al. 2024)."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxrnn import _containers
+from jaxrnn.cells import _declared, _stabilised
+from jaxrnn.cells._affine import inputs, plus
+
+
+@_containers.params
+@dataclasses.dataclass(frozen=True, eq=False)
+class SLSTMParams:
+    """w_x (I, 4H), b (4H), gates in the order i f z o; w_h (heads, D, 4D), in each head the same,
+    D = H / heads."""
+
+    w_x: jax.Array
+    w_h: jax.Array
+    b: jax.Array
+
+
+@_containers.carry
+class SLSTMCarry(NamedTuple):
+    """h (*batch, H), the output; c, the memory; n, its normaliser; m, the logarithm by which both
+    are scaled."""
+
+    h: jax.Array
+    c: jax.Array
+    n: jax.Array
+    m: jax.Array
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class SLSTM(_declared.Declared):
+    """One instant of an sLSTM, stabilised (eq. 8–17 of Beck et al.)::
+
+    ĩ, f̃, z̃, õ = x W_x + h W_h + b            W_h in blocks, one for each of `heads`
+    z, o = tanh(z̃), σ(õ)
+    m'   = max(log f + m, ĩ)                  f = σ(f̃), or exp(f̃) (`forget`)
+    i, f = exp(ĩ - m'), exp(log f + m - m')
+    c'   = f ⊙ c + i ⊙ z
+    n'   = f ⊙ n + i
+    h'   = o ⊙ c' / n'
+    """
+
+    hidden_size: int
+    heads: int = 1
+    forget: _stabilised.Forget = "sigmoid"
+
+    Params = SLSTMParams
+    Carry = SLSTMCarry
+
+    def __post_init__(self):
+        super().__post_init__()
+        _stabilised.check_fields(self)
+
+    def declare(self, input_size: int) -> dict:
+        H, D = self.hidden_size, self.hidden_size // self.heads
+        block, forget = _declared.orthogonal(D, 4, D), _stabilised.forget_bias(H)
+
+        def blocks(key, shape, dtype):
+            keys = jax.random.split(key, self.heads)
+            return jnp.stack([block.draw(k, block.shape, dtype) for k in keys])
+
+        def bias(key, shape, dtype):
+            return jnp.zeros(shape, dtype).at[H : 2 * H].set(forget.draw(key, (H,), dtype))
+
+        return {
+            "w_x": _declared.glorot(input_size, 4, H),
+            "w_h": _declared.Begin((self.heads, D, 4 * D), blocks),
+            "b": _declared.Begin((4 * H,), bias),
+        }
+
+    def initial_carry(self, params, batch_shape=()):
+        h, c, n, m = (self.zeros(params, *batch_shape, self.hidden_size) for _ in range(4))
+        return SLSTMCarry(h, c, n, _stabilised.nothing(m))
+
+    def step(self, params, carry, x):
+        """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
+        self.check(params, carry, x)
+        a = plus(inputs(params.w_x, x), params.b) + self._mixed(params.w_h, carry.h)
+        i, f, z, o = jnp.split(a, 4, axis=-1)
+        i, f, m = _stabilised.gates(self.forget, i, f, carry.m)
+        c = f * carry.c + i * jnp.tanh(z)
+        n = f * carry.n + i
+        h = jax.nn.sigmoid(o) * c / n
+        return SLSTMCarry(h, c, n, m), h
+
+    def _mixed(self, w_h: jax.Array, h: jax.Array) -> jax.Array:
+        """h W_h, head by head: (*batch, H) -> (*batch, 4H)."""
+        if self.heads == 1:
+            return h @ w_h[0]
+        parts = h.reshape(*h.shape[:-1], self.heads, -1)
+        mixed = jnp.einsum("...kd,kde->...ke", parts, w_h)
+        gates = mixed.reshape(*parts.shape[:-1], 4, parts.shape[-1])
+        return jnp.swapaxes(gates, -3, -2).reshape(*h.shape[:-1], -1)
+
+
+slstm = SLSTM

@@ -1,0 +1,48 @@
+"""Exponential gates without overflow: what sLSTM and mLSTM share (Beck et al. 2024)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+
+from jaxrnn import _checks
+from jaxrnn._checks import quote
+from jaxrnn.cells import _declared
+
+Forget = Literal["sigmoid", "exponential"]
+FORGETS = ("sigmoid", "exponential")
+
+
+def check_fields(cell: Any) -> None:
+    """`heads` and `forget`, made canonical: or one sentence says what is wrong."""
+    object.__setattr__(cell, "heads", _checks.positive("heads", cell.heads))
+    if cell.hidden_size % cell.heads:
+        raise ValueError(
+            f"`heads` must divide hidden_size, got {quote(cell.heads)} for {cell.hidden_size}."
+        )
+    _checks.one_of("forget", cell.forget, FORGETS)
+
+
+def nothing(like: jax.Array) -> jax.Array:
+    """The stabiliser of an empty memory: so small that what it stands for is 0."""
+    return jnp.full_like(like, -1e30 if jnp.finfo(like.dtype).max > 1e30 else -6e4)
+
+
+def gates(forget: Forget, i: jax.Array, f: jax.Array, m: jax.Array) -> tuple[Any, Any, Any]:
+    """(i, f, m') of the gates' logarithms, as eq. 15–17 have them::
+
+    m' = max(log f + m, log i)
+    i' = exp(log i - m'),   f' = exp(log f + m - m')
+    """
+    kept = m + (jax.nn.log_sigmoid(f) if forget == "sigmoid" else f)
+    most = jnp.maximum(kept, i)
+    return jnp.exp(i - most), jnp.exp(kept - most), most
+
+
+def forget_bias(width: int) -> _declared.Begin:
+    """From 3 to 6: memories of some twenty to four hundred steps."""
+    return _declared.Begin(
+        (width,), lambda key, shape, dtype: jnp.linspace(3, 6, width, dtype=dtype)
+    )
