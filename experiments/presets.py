@@ -4,11 +4,14 @@ and a claim. And settings to begin with for each cell."""
 from __future__ import annotations
 
 import difflib
+import sys
 from dataclasses import dataclass
 from typing import Any, Final, get_args
 
 from claims import Band, Claim, OnlyUnigram, Periodic
 from settings import Cell, Settings
+
+import jaxrnn
 
 CUT: Final = 10_000
 """Tokens that a preset takes of the seeds' texts."""
@@ -212,17 +215,25 @@ PRESETS: dict[str, Preset] = {
     ),
 }
 
+
+def _told(cell: str) -> str:
+    """What the cell's own file says that it is."""
+    told = sys.modules[jaxrnn.cells.CELLS[cell].__module__].__doc__ or cell
+    return told.splitlines()[0].rstrip(".").replace("The ", "the ", 1)
+
+
+_SLOWER = ("vanilla", "indrnn")  # learning rates that their unbounded gradients bear
+
 CELLS: dict[str, Preset] = {
-    cell: Preset(f"a {name}, Adam", Settings().with_(cell=cell, **changes), every=1, cut=0)
-    for cell, name, changes in (
-        ("vanilla", "vanilla RNN", {"learning_rate": 0.001}),
-        ("gru", "GRU", {}),
-        ("lstm", "LSTM", {}),
+    cell: Preset(
+        _told(cell),
+        Settings().with_(cell=cell, **({"learning_rate": 0.001} if cell in _SLOWER else {})),
+        every=1,
+        cut=0,
     )
+    for cell in get_args(Cell)
 }
 """Settings to begin with, on a text of one's own: nothing is claimed of these."""
-
-assert {*CELLS} == {*get_args(Cell)}
 
 PREFIXES = {
     "lyrics": ("分开", "不分开"),

@@ -16,7 +16,33 @@ from jaxrnn._values import quote
 
 Initializer = Literal["glorot_orthogonal", "small_normal", "pytorch_uniform"]
 HeadInitializer = Literal["glorot", "small_normal", "pytorch_uniform"]
-Cell = Literal["vanilla", "gru", "lstm"]
+Cell = Literal[
+    "vanilla",
+    "gru",
+    "lstm",
+    "projection_lstm",
+    "peephole_lstm",
+    "coupled_lstm",
+    "layer_norm_lstm",
+    "layer_norm_gru",
+    "mgu",
+    "indrnn",
+    "slstm",
+    "mingru",
+    "minlstm",
+    "sru",
+    "qrnn",
+    "lru",
+    "rg_lru",
+    "mlstm",
+    "paragru",
+]
+
+
+_OF_SOME_CELLS = (
+    *("reset", "recurrent_bias", "initializer"),
+    *("heads", "projection_size", "window"),
+)
 
 
 class SettingsError(ValueError):
@@ -39,6 +65,12 @@ class Model:
     """Of a GRU: where the reset gate is applied, after its product or before."""
     recurrent_bias: bool | None = None
     """A second bias, inside the recurrent product; None is the cell's own default."""
+    heads: int | None = None
+    """Of an sLSTM or mLSTM: the heads that its units are parted in; None is 1."""
+    projection_size: int | None = None
+    """Of a projection LSTM: the features of its output; None is half of --hidden-size."""
+    window: int | None = None
+    """Of a QRNN: the inputs that its convolution sees; None is 2."""
     initializer: Initializer = "glorot_orthogonal"
     """How the cell's weights begin."""
     head: HeadInitializer = "glorot"
@@ -61,15 +93,18 @@ class Model:
     """What the forward pass keeps for the backward one: each keeps less, and takes longer."""
 
     def one(self) -> jaxrnn.Cell:
-        """The cell."""
-        given: dict[str, Any] = {"initializer": self.initializer}
-        if self.recurrent_bias is not None:
-            given["recurrent_bias"] = self.recurrent_bias
-        if self.cell == "gru":
-            return jaxrnn.gru(self.hidden_size, self.reset, **given)
-        return {"vanilla": jaxrnn.vanilla, "lstm": jaxrnn.lstm}[self.cell](
-            self.hidden_size, **given
-        )
+        """The cell; SettingsError for a setting that it does not have."""
+        kind: Any = jaxrnn.cells.CELLS[self.cell]
+        own, given = {field.name for field in dataclasses.fields(kind)}, {}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.name in _OF_SOME_CELLS and value != field.default:
+                if field.name not in own:
+                    raise SettingsError(f"`{field.name}` is no setting of {self.cell}.")
+                given[field.name] = value
+        if "projection_size" in own:
+            given.setdefault("projection_size", max(1, self.hidden_size // 2))
+        return kind(self.hidden_size, **given)
 
     def layer(self) -> jaxrnn.Layer:
         how: dict[str, Any] = {"keep": self.keep, "matmul_dtype": self.matmul_dtype}

@@ -1,0 +1,176 @@
+"""Every law on every cell of the family, and what is each one's own.
+
+Daily: each equation against its twin, each walk against the plain scan. The rest of the grid is
+slow.
+"""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from _family import CELLS, DIAGONAL, LINEAR, kind
+
+import jaxrnn
+from jaxrnn import engine
+from jaxrnn.testing import LAWS, check_layer, same
+
+DAILY = ("outputs_and_slopes_are_its_twins_with_gaps",)
+ABOVE = ("stack_is_composition", "bidirectional_is_two_unrolls", "mirror")
+
+
+def grid():
+    for name, (cell, input_size) in CELLS.items():
+        layer = jaxrnn.unroll(cell)
+        for law in LAWS.values():
+            if law.name in ABOVE or not law.fits(layer):
+                continue
+            daily = law.name in DAILY or (
+                law.name == "fast_is_plain_with_gaps" and name == kind(name)
+            )
+            marks = [] if daily else [pytest.mark.slow]
+            if law.name == "unroll_is_the_loop":
+                marks.append(pytest.mark.float32)
+            yield pytest.param(law, layer, input_size, id=f"{name}-{law}", marks=marks)
+
+
+@pytest.mark.parametrize(("law", "layer", "input_size"), list(grid()))
+def test_law(law, layer, input_size):
+    law(layer, input_size=input_size)
+
+
+def walks():
+    """Associative by day, for its adjoint and its composition are the ones of their own."""
+    for name in LINEAR:
+        for way in ("associative", "chunked", "sequential"):
+            for reverse in (False, True):
+                daily = way == "associative" and not reverse
+                marks = [] if daily else [pytest.mark.slow]
+                yield pytest.param(name, way, reverse, id=f"{name}-{way}-{reverse}", marks=marks)
+
+
+@pytest.mark.parametrize(("name", "way", "reverse"), list(walks()))
+def test_linear_walks_are_the_loop(name, way, reverse):
+    cell, input_size = CELLS[name]
+    layer = jaxrnn.unroll(cell, reverse, engine=way)
+    check_layer(layer, input_size=input_size, laws=["fast_is_plain_with_gaps"])
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_which_are_linear_is_found_by_reading(name):
+    cell, input_size = CELLS[name]
+    if kind(name) in LINEAR:
+        assert engine.choose(cell, "associative", input_size=input_size).path == "associative"
+    else:
+        with pytest.raises(ValueError, match="not linear in the carry"):
+            engine.choose(cell, "associative", input_size=input_size)
+
+
+@pytest.mark.parametrize("name", sorted({kind(name) for name in CELLS}))
+def test_the_door_and_the_file_know_it(name, tmp_path):
+    cell, input_size = CELLS[name]
+    assert jaxrnn.cells.CELLS[name] is getattr(jaxrnn, name) is type(cell)
+    params = cell.init(jax.random.key(0), input_size, jnp.bfloat16)
+    assert {a.dtype for a in jax.tree.leaves(params)} == {jnp.dtype(jnp.bfloat16)}
+    jaxrnn.save(tmp_path / "cell.safetensors", cell, params)
+    back, read = jaxrnn.load(tmp_path / "cell.safetensors")
+    assert back == cell
+    same(read, params, within=0)
+
+
+def test_every_cell_of_the_door_is_in_a_table():
+    ours = {"vanilla", "gru", "lstm"}
+    assert {kind(name) for name in CELLS} | ours == {*jaxrnn.cells.CELLS}
+    assert {*LINEAR, *DIAGONAL} <= {*CELLS}
+
+
+# What is refused, in a sentence.
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: jaxrnn.mgu(0), "`hidden_size` must be positive, got 0"),
+        (lambda: jaxrnn.projection_lstm(4, 0), "`projection_size` must be positive, got 0"),
+        (lambda: jaxrnn.projection_lstm(4, 2, "no"), "`recurrent_bias` must be True or False"),
+        (lambda: jaxrnn.indrnn(4, "gelu"), "`activation` must be one of 'tanh', 'relu'"),
+        (lambda: jaxrnn.layer_norm_gru(4, 0.0), "`epsilon` must be a number above 0, got 0.0"),
+        (lambda: jaxrnn.layer_norm_lstm(4, jnp.inf), "`epsilon` must be a number above 0, got inf"),
+        (lambda: jaxrnn.slstm(4, 3), "`heads` must divide hidden_size, got 3 for 4"),
+        (lambda: jaxrnn.mlstm(4, 2, "tanh"), "`forget` must be one of 'sigmoid', 'exponential'"),
+        (lambda: jaxrnn.qrnn(4, 0), "`window` must be positive, got 0"),
+        (lambda: jaxrnn.lru(4, 0.9, 0.5), "r_min < r_max ≤ 1, got 0.9 and 0.5"),
+        (lambda: jaxrnn.conv_lstm(2, 8), "`spatial` must be one to three sizes"),
+        (lambda: jaxrnn.conv_lstm(2, (1, 1, 1, 1)), "`spatial` must be one to three sizes"),
+        (lambda: jaxrnn.conv_lstm(2, (8, 8), (3,)), "`kernel` must have a size for each axis"),
+        (
+            lambda: jaxrnn.conv_lstm(2, (8, 8)).init(jax.random.key(0), 100),
+            "input_size 100 is no number of channels at each of the 64 sites",
+        ),
+    ],
+)
+def test_fields_that_make_no_cell_are_refused(make, told):
+    with pytest.raises((TypeError, ValueError)) as error:
+        make()
+    assert told in str(error.value)
+
+
+def test_params_of_another_cell_are_refused(getkey):
+    cell = jaxrnn.mgu(4)
+    params, x = cell.init(getkey(), 3), jnp.zeros((2, 3))
+    carry = cell.initial_carry(params, (2,))
+    with pytest.raises(TypeError, match=r"MGU\(hidden_size=4\) needs MGUParams, got MinGRUParams"):
+        cell.step(jaxrnn.mingru(4).init(getkey(), 3), carry, x)
+    cut = dataclasses.replace(params, w_h=params.w_h[:3])
+    with pytest.raises(ValueError, match=r"`w_h` has shape \(3, 8\), but .* needs \(4, 8\)"):
+        cell.step(cut, carry, x)
+    with pytest.raises(ValueError, match=r"x \(2, 5\) has 5 features, but .* input_size 3"):
+        cell.step(params, carry, jnp.zeros((2, 5)))
+    with pytest.raises(TypeError, match="xs is float32 but the params are float64"):
+        cell.step(params, carry, x.astype(jnp.float32))
+    mixed = dataclasses.replace(params, b=params.b.astype(jnp.float32))
+    with pytest.raises(TypeError, match=r"share one dtype, got .* b float32"):
+        cell.step(mixed, carry, x)
+    with pytest.raises(ValueError, match="the carry given to MGU"):
+        cell.step(params, cell.initial_carry(params, (3,)), x)
+    with pytest.raises(ValueError, match="has no params of"):
+        cell.step(dataclasses.replace(params, w_x=jnp.zeros(())), carry, x)
+
+
+def test_a_frame_is_no_token(getkey):
+    layer = jaxrnn.unroll(jaxrnn.conv_lstm(2, (3,)))
+    with pytest.raises(TypeError, match="does not say `takes_tokens = True`"):
+        layer.apply(layer.init(getkey(), 3), None, jnp.zeros((5, 2), jnp.int32))
+
+
+# How they begin.
+
+
+def test_an_lru_begins_on_its_ring(getkey):
+    """|λ| between r_min and r_max and uniform on that ring; exp(γ) is √(1 - |λ|²)."""
+    params = jaxrnn.lru(20_000, 0.5, 0.9, 1.0).init(getkey(), 1, jnp.float32)
+    size, phase = np.exp(-np.exp(params.nu)), np.exp(params.theta)
+    assert 0.5 <= size.min() < 0.51 and 0.89 < size.max() <= 0.9001
+    assert 0 < phase.min() < 0.01 and 0.99 < phase.max() <= 1
+    share = (size**2 < (0.5**2 + 0.9**2) / 2).mean()  # by area
+    assert abs(share - 0.5) < 0.02
+    np.testing.assert_allclose(np.exp(params.gamma), np.sqrt(1 - size**2), rtol=1e-4)
+
+
+def test_a_real_gated_lru_begins_slow(getkey):
+    a = jaxrnn.rg_lru(20_000).init(getkey(), 1, jnp.float32).a
+    decay = (1 / (1 + np.exp(-a.astype(np.float64)))) ** 8
+    assert 0.9 <= decay.min() < 0.901 and 0.998 < decay.max() <= 0.9991
+
+
+@pytest.mark.parametrize("name", ["slstm", "mlstm"])
+def test_an_empty_memory_weighs_nothing(getkey, name):
+    """However weak the first input gate: the first output is that of the first input alone."""
+    cell = getattr(jaxrnn, name)(4, heads=2)
+    params = cell.init(getkey(), 3)
+    carry = cell.initial_carry(params, (2,))
+    after, _ = cell.step(params, carry, jnp.full((2, 3), -1e3))
+    assert all(np.isfinite(a).all() for a in jax.tree.leaves(after))
+    if name == "slstm":
+        np.testing.assert_array_equal(after.n, 1.0)
