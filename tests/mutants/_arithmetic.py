@@ -85,14 +85,14 @@ LINEAR = Group(
             "linear-in-reverse",
             "two pairs are composed in reverse order",
             LINEAR_PY,
-            "two[0] * one[1] + two[1]",
-            "one[0] * two[1] + one[1]",
+            "plus(times(two[0], one[1]), two[1])",
+            "plus(times(one[0], two[1]), one[1])",
         ),
         Mutant(
             "linear-first-lost",
             "the carry before all is not read",
             LINEAR_PY,
-            "return kept * first[None] + new",
+            "return plus(times(kept, first[None]), new)",
             "return new",
         ),
         Mutant(
@@ -106,8 +106,8 @@ LINEAR = Group(
             "linear-adjoint-of-one-direction",
             "the adjoint's recurrence goes the way of the walk",
             LINEAR_PY,
-            "solve(solver, not reverse, ahead, dc, nothing)",
-            "solve(solver, reverse, ahead, dc, nothing)",
+            "solve(solver, not reverse, _ahead(reverse, a), dc",
+            "solve(solver, reverse, _ahead(reverse, a), dc",
         ),
         Mutant(
             "linear-adjoint-not-ahead",
