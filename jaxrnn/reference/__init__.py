@@ -18,7 +18,8 @@ every forward pass also runs on complex numbers, and with `h = 1e-20`
 
     Im forward(θ + i h d) / h
 
-is the slope along d of all that it gives, to the last digits, for nothing is subtracted. Leaves that are complex already go in as pairs of reals: see `pairs` and `whole`.
+is the slope along d of all that it gives, to the last digits, for nothing is subtracted.
+A leaf that is complex already goes in as pairs of reals: see `pairs` and `whole`.
 """
 
 from ._conv_lstm import ConvLSTM, ConvLSTMCarry, conv_lstm

@@ -115,21 +115,29 @@ def draw(layer: Any, input_size: int, seed: int, steps: int = 7, batch: int = 6)
     def normal(*shape: int) -> np.ndarray:
         return rng.normal(size=shape).astype(dtype)
 
-    def random_like(tree: Any) -> Any:
-        return jax.tree.map(lambda a: normal(*a.shape), tree)
+    def like(leaf: np.ndarray) -> np.ndarray:
+        if np.iscomplexobj(leaf):
+            return (normal(*leaf.shape) + 1j * normal(*leaf.shape)).astype(leaf.dtype)
+        return normal(*leaf.shape)
 
     carry = numpy(layer.initial_carry(params, (batch,)))
-    for path, leaf in jax.tree_util.tree_leaves_with_path({"params": params, "carry": carry}):
-        if not jax.numpy.issubdtype(leaf.dtype, jax.numpy.floating):
-            where = jax.tree_util.keystr(path)
-            raise TypeError(f"the laws judge floats, but {layer} has {where} of {leaf.dtype}.")
+    _refuse_integers(layer, params, carry)
     return Case(
         layer=layer,
         params=jax.tree.map(lambda a: a + dtype.type(0.3) * normal(*a.shape), params),
-        carry=random_like(carry),
+        carry=jax.tree.map(like, carry),
         xs=normal(steps, batch, input_size),
-        dcarry=random_like(carry),
+        dcarry=jax.tree.map(like, carry),
         dys=normal(steps, batch, layer.output_size),
         valid=rng.random((steps, batch)) < 0.6,
         fresh=rng.random((steps, batch)) < 0.3,
     )
+
+
+def _refuse_integers(layer: Any, params: Any, carry: Any) -> None:
+    """Floats are judged, and in a carry complex numbers too."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path({"params": params, "carry": carry}):
+        kind = jax.numpy.floating if path[0].key == "params" else jax.numpy.inexact
+        if not jax.numpy.issubdtype(leaf.dtype, kind):
+            where = jax.tree_util.keystr(path)
+            raise TypeError(f"the laws judge floats, but {layer} has {where} of {leaf.dtype}.")
