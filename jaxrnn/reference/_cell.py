@@ -32,6 +32,10 @@ class Cell:
         """One instant: `x (*batch, I)`, or token ids `(*batch,)`, to `y (*batch, output_size)`."""
         raise NotImplementedError
 
+    def gates(self, params: Any, carry: Any, x: Any) -> dict[str, Array]:
+        """What one instant computes, by name, where a cell keeps it: the first three do."""
+        return {}
+
     def instant(self, params: Any, carry: Any, x: Any) -> tuple[Array, bool]:
         """The `rows` of one instant's input, whose batch axes must be those of the carry."""
         x, tokens = rows(x, self.input_size(params))
