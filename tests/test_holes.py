@@ -29,7 +29,8 @@ from jaxrnn._language_model import HEAD_SCHEMES
 from jaxrnn.dropout import drop
 from jaxrnn.testing import draw, same
 from jaxrnn.testing._case import jit, numpy, pull
-from jaxrnn.testing._truth import by_reference, plainly
+from jaxrnn.testing._truth import plainly
+from jaxrnn.testing._twins import by_reference
 
 I, H = 48, 64
 CELLS = {"lstm": (lstm, 4), "gru": (gru, 3), "tanh": (vanilla, 1)}

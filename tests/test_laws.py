@@ -23,6 +23,8 @@ WHOLE = ("lstm", "own")  # one engine walks all: these stand for the laws of tim
 MEANING = (
     "equals_its_twin",
     "equals_its_twin_with_gaps",
+    "slopes_are_its_twins",
+    "slopes_are_its_twins_with_gaps",
     "fast_is_plain",
     "fast_is_plain_with_gaps",
     "unroll_is_the_loop",

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from jaxrnn import bidirectional, stack, unroll
 from jaxrnn.testing import draw, same
-from jaxrnn.testing._truth import by_reference
+from jaxrnn.testing._twins import by_reference
 
 
 class Program(NamedTuple):

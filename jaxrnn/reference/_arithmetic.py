@@ -1,4 +1,8 @@
-"""What all cells share: float64, inputs as rows, sums over the batch, containers kept as given."""
+"""What all cells share: double precision, inputs as rows, sums over the batch, containers kept.
+
+Everything here is also right for complex numbers that stand for a real one and a slope: what
+compares looks at real parts.
+"""
 
 import dataclasses
 from collections.abc import Iterable
@@ -6,16 +10,51 @@ from typing import Any
 
 import numpy as np
 
+from ._trees import each, leaves
+
 Array = np.ndarray
 
 
-def float64(values: Any) -> Array:
-    return np.asarray(values, np.float64)
+def double(values: Any) -> Array:
+    """Float64; complex128 where the values are complex."""
+    values = np.asarray(values)
+    return values.astype(np.complex128 if np.iscomplexobj(values) else np.float64)
+
+
+def maximum(a: Any, b: Any) -> Array:
+    """The one whose real part is the greater."""
+    return np.where(np.real(a) >= np.real(b), a, b)
+
+
+def absolute(a: Array) -> Array:
+    return np.where(np.real(a) >= 0.0, a, -a)
+
+
+def relu(a: Array) -> Array:
+    return np.where(np.real(a) > 0.0, a, 0.0)
 
 
 def sigmoid(a: Array) -> Array:
-    """`1 / (1 + exp(-a))`, through its logarithm `-log(exp(0) + exp(-a))`, so nothing overflows."""
-    return np.exp(-np.logaddexp(0.0, -a))
+    """`1 / (1 + exp(-a))`, through `e = exp(-|a|)`, so nothing overflows."""
+    e = np.exp(-absolute(a))
+    return np.where(np.real(a) >= 0.0, 1.0, e) / (1.0 + e)
+
+
+def softplus(a: Array) -> Array:
+    """`log(1 + exp(a))`."""
+    return relu(a) + log1p(np.exp(-absolute(a)))
+
+
+def log_sigmoid(a: Array) -> Array:
+    return -softplus(-a)
+
+
+def log1p(a: Array) -> Array:
+    """`log(1 + a)`, also where a is small; NumPy's own is not close there when it is complex."""
+    if not np.iscomplexobj(a):
+        return np.log1p(a)
+    x, y = np.real(a), np.imag(a)
+    return 0.5 * np.log1p(x * (2.0 + x) + y**2) + 1j * np.arctan2(y, 1.0 + x)
 
 
 def rows(xs: Any, size: int) -> tuple[Array, bool]:
@@ -25,20 +64,17 @@ def rows(xs: Any, size: int) -> tuple[Array, bool]:
     """
     xs = np.asarray(xs)
     if np.issubdtype(xs.dtype, np.integer):
-        return float64(xs[..., None] == np.arange(size)), True
-    return float64(xs), False
+        return double(xs[..., None] == np.arange(size)), True
+    return double(xs), False
 
 
-def instant(params: Any, carry: tuple, x: Any) -> tuple[Array, bool]:
-    """The `rows` of one instant's input, whose batch axes must be those of the carry."""
-    x, tokens = rows(x, len(params.w_x))
-    check_batch(carry, x.shape[:-1], tokens)
-    return x, tokens
+def check_batch(carry: Any, start: Any, batch: tuple[int, ...], tokens: bool) -> None:
+    """Refuse to broadcast, and so refuse features that are integers by mistake.
 
-
-def check_batch(carry: tuple, batch: tuple[int, ...], tokens: bool) -> None:
-    """Refuse to broadcast, and so refuse features that are integers by mistake."""
-    expected = np.shape(carry[0])[:-1]
+    `start` is the initial carry of this `batch`: it tells which axes of a carry are features.
+    """
+    shape, features = np.shape(leaves(carry)[0]), np.ndim(leaves(start)[0]) - len(batch)
+    expected = shape[: len(shape) - features]
     if batch != expected:
         kind = "token ids (integers)" if tokens else "features"
         raise ValueError(f"the carry's batch shape is {expected}, but the {kind} have {batch}.")
@@ -56,15 +92,16 @@ def total(a: Array) -> Array:
 
 
 def select(mask: Any, a: Any, b: Any) -> Array:
-    """`a` where the mask `(*batch)` is true and `b` elsewhere, for arrays `(*batch, features)`."""
-    return np.where(np.asarray(mask)[..., None], a, b)
+    """`a` where the mask `(*batch)` is true and `b` elsewhere, for arrays `(*batch, ...)`."""
+    mask, features = np.asarray(mask), max(np.ndim(a), np.ndim(b)) - np.ndim(mask)
+    return np.where(mask.reshape(*mask.shape, *(1,) * features), a, b)
 
 
 def weights(params: Any) -> tuple[Array, Array, Array, Array]:
-    """`w_x, w_h, b, b_h` in float64; no recurrent bias is a recurrent bias of zeros."""
-    b = float64(params.b)
-    b_h = np.zeros_like(b) if params.b_h is None else float64(params.b_h)
-    return float64(params.w_x), float64(params.w_h), b, b_h
+    """`w_x, w_h, b, b_h` in double precision; no recurrent bias is a recurrent bias of zeros."""
+    b = double(params.b)
+    b_h = np.zeros_like(b) if params.b_h is None else double(params.b_h)
+    return double(params.w_x), double(params.w_h), b, b_h
 
 
 def like_params(params: Any, w_x: Array, w_h: Array, b: Array, b_h: Array) -> Any:
@@ -78,12 +115,11 @@ def like_carry(carry: tuple, leaves: Iterable) -> Any:
     return type(carry)(*leaves) if hasattr(carry, "_fields") else tuple(leaves)
 
 
-def choose(mask: Array, a: tuple, b: tuple) -> Any:
-    """The carry `a` where the mask `(*batch)` is true, else `b`, in the class of `b`."""
-    return like_carry(b, [select(mask, p, q) for p, q in zip(a, b, strict=True)])
+def choose(mask: Array, a: Any, b: Any) -> Any:
+    """The carry `a` where the mask `(*batch)` is true, else `b`, in the classes of `b`."""
+    return each(lambda other, chosen: select(mask, chosen, other), b, a)
 
 
-def zeros_like(carry: tuple) -> Any:
+def zeros_like(carry: Any) -> Any:
     """The same carry, or tuple of carries, full of zeros."""
-    leaves = [zeros_like(c) if isinstance(c, tuple) else np.zeros(np.shape(c)) for c in carry]
-    return like_carry(carry, leaves)
+    return each(lambda a: np.zeros(np.shape(a)), carry)

@@ -16,8 +16,7 @@ import numpy as np
 
 from ._arithmetic import (
     Array,
-    float64,
-    instant,
+    double,
     like_carry,
     like_params,
     outer,
@@ -25,6 +24,7 @@ from ._arithmetic import (
     total,
     weights,
 )
+from ._cell import Cell
 
 
 class GRUCarry(NamedTuple):
@@ -42,8 +42,7 @@ class GRUTape(NamedTuple):
 
 
 @dataclass(frozen=True)
-class GRU:
-    hidden_size: int
+class GRU(Cell):
     reset: str = "after"
 
     def __post_init__(self) -> None:
@@ -56,8 +55,8 @@ class GRU:
     def forward(self, params: Any, carry: tuple, x: Any) -> tuple[Any, Array, GRUTape]:
         """One instant: `x (*batch, I)`, or token ids `(*batch,)`, to `y (*batch, H)`."""
         w_x, w_h, b, b_h = weights(params)
-        x, tokens = instant(params, carry, x)
-        h_before = float64(carry[0])
+        x, tokens = self.instant(params, carry, x)
+        h_before = double(carry[0])
         x_r, x_z, x_n = np.split(x @ w_x + b, 3, axis=-1)
         w_hr, w_hz, w_hn = np.split(w_h, 3, axis=-1)
         b_hr, b_hz, b_hn = np.split(b_h, 3, axis=-1)
@@ -81,7 +80,7 @@ class GRU:
         """
         w_x, w_h, _, _ = weights(params)
         x, tokens, h_before, r, z, n, _ = tape
-        dh = float64(dcarry[0]) + float64(dy)
+        dh = double(dcarry[0]) + double(dy)
         da_z = dh * (h_before - n) * z * (1.0 - z)
         da_n = dh * (1.0 - z) * (1.0 - n**2)
         dr, dh_before, dw_hn, db_hn = self._through_candidate(params, tape, da_n)

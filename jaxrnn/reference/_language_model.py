@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._arithmetic import Array, float64, outer, rows, total, zeros_like
+from ._arithmetic import Array, double, outer, rows, total, zeros_like
 from ._layers import Bidirectional, Stack, Unroll
 
 Layer = Unroll | Bidirectional | Stack
@@ -38,9 +38,9 @@ class LanguageModel:
         xs, onehot, table = tokens, None, getattr(params, "embedding", None)
         if table is not None:
             onehot, _ = rows(tokens, len(table))
-            xs = onehot @ float64(table)
+            xs = onehot @ double(table)
         carry, ys, tape = self.layer.forward(params.layer, carry, xs, valid, fresh)
-        logits = ys @ _weight(params) + float64(params.head.b)
+        logits = ys @ _weight(params) + double(params.head.b)
         return carry, logits, LanguageModelTape(tape, ys, onehot)
 
     def backward(
@@ -48,7 +48,7 @@ class LanguageModel:
     ) -> tuple[Any, Any, Array | None]:
         """The head is one linear map of every `y_t`, the embedding one of every one-hot vector;
         the rest is the layer's own backward. A table that is both has both gradients, summed."""
-        dlogits = float64(dlogits)
+        dlogits = double(dlogits)
         dw, db = outer(tape.ys, dlogits), total(dlogits)
         dys = dlogits @ _weight(params).T
         dlayer, dcarry, dxs = self.layer.backward(params.layer, tape.layer, dcarry, dys)
@@ -78,7 +78,7 @@ class LanguageModel:
 
 
 def _weight(params: Any) -> Array:
-    return float64(params.embedding).T if params.head.w is None else float64(params.head.w)
+    return double(params.embedding).T if params.head.w is None else double(params.head.w)
 
 
 def language_model(layer: Layer) -> LanguageModel:
@@ -92,7 +92,7 @@ def softmax_cross_entropy(logits: Any, targets: Any) -> tuple[float, Array]:
     `dlogits = (softmax(logits) - onehot(target)) / N`. The greatest logit is taken off first, which
     changes neither and lets no exp overflow. A target outside `[0, V)` is an IndexError.
     """
-    logits, targets = float64(logits), np.asarray(targets)
+    logits, targets = double(logits), np.asarray(targets)
     if targets.size and not 0 <= targets.min() <= targets.max() < logits.shape[-1]:
         raise IndexError(f"a target lies outside [0, {logits.shape[-1]}).")
     onehot = targets[..., None] == np.arange(logits.shape[-1])
@@ -104,6 +104,6 @@ def softmax_cross_entropy(logits: Any, targets: Any) -> tuple[float, Array]:
 
 def clip_by_global_norm(grads: Sequence[Any], threshold: float) -> tuple[list[Array], float]:
     """`g θ / ‖g‖` if `‖g‖ > θ`, else g: one norm over all arrays, no epsilon. Also that norm."""
-    arrays = [float64(g) for g in grads]
+    arrays = [double(g) for g in grads]
     norm = float(np.sqrt(sum(np.sum(g**2) for g in arrays)))
     return ([g * threshold / norm for g in arrays] if norm > threshold else arrays), norm

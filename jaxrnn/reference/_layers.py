@@ -8,9 +8,9 @@ the initial one. Two boolean arrays `(T, *batch)` say what the times mean: *vali
 input at t; *fresh*, that a document begins at t. Every layer of a stack is handed the same two.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from ._arithmetic import (
     Array,
     check_batch,
     choose,
-    float64,
+    double,
     like_carry,
     like_params,
     rows,
@@ -26,11 +26,8 @@ from ._arithmetic import (
     weights,
     zeros_like,
 )
-from ._gru import GRU
-from ._lstm import LSTM
-from ._vanilla import Vanilla
-
-Cell = Vanilla | GRU | LSTM
+from ._cell import Cell
+from ._trees import each
 
 
 class UnrollTape(NamedTuple):
@@ -64,7 +61,12 @@ class Unroll:
 
     @property
     def output_size(self) -> int:
-        return self.cell.hidden_size
+        return self.cell.output_size
+
+    @property
+    def has_backward(self) -> bool:
+        """Its cell's gradients are derived by hand."""
+        return hasattr(self.cell, "backward")
 
     def _order(self, length: int) -> Sequence[int]:
         """The instants in the order in which this layer walks them."""
@@ -73,14 +75,14 @@ class Unroll:
     def forward(
         self, params: Any, carry: Any, xs: Any, valid: Any = None, fresh: Any = None
     ) -> tuple[Any, Array, UnrollTape]:
-        """`xs (T, *batch, I)` to `ys (T, *batch, H)`."""
-        xs, tokens = rows(xs, len(params.w_x))
+        """`xs (T, *batch, I)` to `ys (T, *batch, output_size)`."""
+        xs, tokens = rows(xs, self.cell.input_size(params))
         valid, fresh = _when(valid, True, xs), _when(fresh, False, xs)
         start = self.cell.initial_carry(params, xs.shape[1:-1])
-        carry = start if carry is None else like_carry(carry, map(float64, carry))
-        check_batch(carry, xs.shape[1:-1], tokens)
-        ys = np.zeros((*xs.shape[:-1], self.output_size))
-        shown, steps = np.zeros(ys.shape[1:]), {}
+        carry = start if carry is None else each(double, carry)
+        check_batch(carry, start, xs.shape[1:-1], tokens)
+        shown = np.zeros((*xs.shape[1:-1], self.output_size))
+        ys, steps = [shown] * len(xs), {}
         for t in self._order(len(xs)):
             if not self.reverse:
                 carry = choose(fresh[t], start, carry)
@@ -90,12 +92,14 @@ class Unroll:
             ys[t] = shown = select(valid[t], y, shown if self.padding == "held" else 0.0)
             if self.reverse:
                 carry = choose(fresh[t], start, carry)
+        ys = np.stack(ys) if ys else np.zeros((0, *shown.shape))
         return carry, ys, UnrollTape(steps, xs.shape, tokens, valid, fresh)
 
     def backward(self, params: Any, tape: Any, dcarry: Any, dys: Any) -> tuple[Any, Any, Any]:
         """Backpropagation through time: forward's loop, its steps and lines undone in turn."""
+        back = self._backward()
         dparams = like_params(params, *map(np.zeros_like, weights(params)))
-        dcarry, dys = like_carry(dcarry, map(float64, dcarry)), float64(dys)
+        dcarry, dys = like_carry(dcarry, map(double, dcarry)), double(dys)
         dxs, zero = np.zeros(tape.shape), zeros_like(dcarry)
         dshown = np.zeros(dys.shape[1:])
         for t in reversed(self._order(len(dys))):
@@ -104,15 +108,21 @@ class Unroll:
                 dcarry = choose(fresh, zero, dcarry)
             dshown = dshown + dys[t]
             dy = select(valid, dshown, 0.0)
-            dshown = select(valid, 0.0, dshown if self.padding == "held" else 0.0)
+            dshown = select(valid, 0.0, dshown) if self.padding == "held" else 0.0 * dshown
             dstepped, dheld = choose(valid, dcarry, zero), choose(valid, zero, dcarry)
-            dstep, dcarry, dx = self.cell.backward(params, tape.steps[t], dstepped, dy)
+            dstep, dcarry, dx = back(params, tape.steps[t], dstepped, dy)
             dcarry = like_carry(dcarry, map(np.add, dcarry, dheld))
             dparams = like_params(params, *map(np.add, weights(dparams), weights(dstep)))
             dxs[t] = dx
             if not self.reverse:
                 dcarry = choose(fresh, zero, dcarry)
         return dparams, dcarry, None if tape.tokens else dxs
+
+    def _backward(self) -> Callable:
+        if not self.has_backward:
+            name = type(self.cell).__name__
+            raise TypeError(f"{name} has no gradient by hand: take the complex step of `forward`.")
+        return cast(Any, self.cell).backward
 
 
 @dataclass(frozen=True)
@@ -126,6 +136,10 @@ class Bidirectional:
     def output_size(self) -> int:
         return self.forward_layer.output_size + self.backward_layer.output_size
 
+    @property
+    def has_backward(self) -> bool:
+        return self.forward_layer.has_backward and self.backward_layer.has_backward
+
     def forward(
         self, params: Any, carry: Any, xs: Any, valid: Any = None, fresh: Any = None
     ) -> tuple[Any, Array, tuple]:
@@ -136,7 +150,7 @@ class Bidirectional:
         return carry, np.concatenate([ys, zs], axis=-1), (tape, tape_2)
 
     def backward(self, params: Any, tape: Any, dcarry: Any, dys: Any) -> tuple[Any, Any, Any]:
-        dys, dzs = np.split(float64(dys), [self.forward_layer.output_size], axis=-1)
+        dys, dzs = np.split(double(dys), [self.forward_layer.output_size], axis=-1)
         dparams, first, dxs = self.forward_layer.backward(params[0], tape[0], dcarry[0], dys)
         dparams_2, second, dxs_2 = self.backward_layer.backward(params[1], tape[1], dcarry[1], dzs)
         both = None if dxs is None or dxs_2 is None else dxs + dxs_2
@@ -152,6 +166,10 @@ class Stack:
     @property
     def output_size(self) -> int:
         return self.layers[-1].output_size
+
+    @property
+    def has_backward(self) -> bool:
+        return all(layer.has_backward for layer in self.layers)
 
     def forward(
         self, params: Any, carry: Any, xs: Any, valid: Any = None, fresh: Any = None

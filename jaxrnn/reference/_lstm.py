@@ -17,8 +17,7 @@ import numpy as np
 
 from ._arithmetic import (
     Array,
-    float64,
-    instant,
+    double,
     like_carry,
     like_params,
     outer,
@@ -26,6 +25,7 @@ from ._arithmetic import (
     total,
     weights,
 )
+from ._cell import Cell
 
 
 class LSTMCarry(NamedTuple):
@@ -47,9 +47,7 @@ class LSTMTape(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LSTM:
-    hidden_size: int
-
+class LSTM(Cell):
     def initial_carry(self, params: Any, batch_shape: tuple[int, ...]) -> LSTMCarry:
         zeros = np.zeros((*batch_shape, self.hidden_size))
         return LSTMCarry(zeros, zeros)
@@ -57,8 +55,8 @@ class LSTM:
     def forward(self, params: Any, carry: tuple, x: Any) -> tuple[Any, Array, LSTMTape]:
         """One instant: `x (*batch, I)`, or token ids `(*batch,)`, to `y (*batch, H)`."""
         w_x, w_h, b, b_h = weights(params)
-        x, tokens = instant(params, carry, x)
-        h_before, c_before = float64(carry[0]), float64(carry[1])
+        x, tokens = self.instant(params, carry, x)
+        h_before, c_before = double(carry[0]), double(carry[1])
         a_i, a_f, a_g, a_o = np.split(x @ w_x + b + h_before @ w_h + b_h, 4, axis=-1)
         i, f, g, o = sigmoid(a_i), sigmoid(a_f), np.tanh(a_g), sigmoid(a_o)
         c = f * c_before + i * g
@@ -75,8 +73,8 @@ class LSTM:
         """
         w_x, w_h, _, _ = weights(params)
         x, tokens, h_before, c_before, i, f, g, o, c, _ = tape
-        dh = float64(dcarry[0]) + float64(dy)
-        dc = float64(dcarry[1]) + dh * o * (1.0 - np.tanh(c) ** 2)
+        dh = double(dcarry[0]) + double(dy)
+        dc = double(dcarry[1]) + dh * o * (1.0 - np.tanh(c) ** 2)
 
         da_i = dc * g * i * (1.0 - i)
         da_f = dc * c_before * f * (1.0 - f)

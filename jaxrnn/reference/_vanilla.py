@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ._arithmetic import Array, float64, instant, like_carry, like_params, outer, total, weights
+from ._arithmetic import Array, double, like_carry, like_params, outer, relu, total, weights
+from ._cell import Cell
 
 
 class VanillaCarry(NamedTuple):
@@ -25,8 +26,7 @@ class VanillaTape(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Vanilla:
-    hidden_size: int
+class Vanilla(Cell):
     activation: str = "tanh"
 
     def __post_init__(self) -> None:
@@ -39,10 +39,10 @@ class Vanilla:
     def forward(self, params: Any, carry: tuple, x: Any) -> tuple[Any, Array, VanillaTape]:
         """One instant: `x (*batch, I)`, or token ids `(*batch,)`, to `y (*batch, H)`."""
         w_x, w_h, b, b_h = weights(params)
-        x, tokens = instant(params, carry, x)
-        h_before = float64(carry[0])
+        x, tokens = self.instant(params, carry, x)
+        h_before = double(carry[0])
         a = x @ w_x + b + h_before @ w_h + b_h
-        h = np.tanh(a) if self.activation == "tanh" else np.maximum(a, 0.0)
+        h = np.tanh(a) if self.activation == "tanh" else relu(a)
         return like_carry(carry, [h]), h, VanillaTape(x, tokens, h_before, h)
 
     def backward(
@@ -53,7 +53,7 @@ class Vanilla:
         tanh' = 1 - h'²;  relu' = 1 where h' > 0, else 0 (also at the kink).
         """
         w_x, w_h, _, _ = weights(params)
-        dh = float64(dcarry[0]) + float64(dy)
+        dh = double(dcarry[0]) + double(dy)
         da = dh * (1.0 - tape.h**2 if self.activation == "tanh" else tape.h > 0.0)
 
         db = total(da)

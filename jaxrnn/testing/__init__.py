@@ -30,7 +30,7 @@ import jax
 from jaxrnn import engine
 from jaxrnn._types import Cell, Layer
 from jaxrnn.layers import bidirectional, stack, unroll
-from jaxrnn.testing import _gaps, _time, _transforms, _truth
+from jaxrnn.testing import _gaps, _time, _transforms, _truth, _twins
 from jaxrnn.testing._case import Answer, Case, draw
 from jaxrnn.testing._compare import same
 from jaxrnn.testing._explain import Difference, explain
@@ -50,7 +50,7 @@ __all__ = [
     "Difference",
 ]
 
-LAWS = laws_of(_gaps, _time, _transforms, _truth)
+LAWS = laws_of(_gaps, _time, _transforms, _twins, _truth)
 
 # How a cell's layers are told apart from the cell: these laws see direction, depth and both ways.
 COMBINED = (

@@ -116,20 +116,44 @@ def draw(layer: Any, input_size: int, seed: int, steps: int = 7, batch: int = 6)
         return rng.normal(size=shape).astype(dtype)
 
     def random_like(tree: Any) -> Any:
-        return jax.tree.map(lambda a: normal(*a.shape), tree)
+        return jax.tree.map(partial(_random_leaf, normal), tree)
 
     carry = numpy(layer.initial_carry(params, (batch,)))
-    for path, leaf in jax.tree_util.tree_leaves_with_path({"params": params, "carry": carry}):
-        if not jax.numpy.issubdtype(leaf.dtype, jax.numpy.floating):
-            where = jax.tree_util.keystr(path)
-            raise TypeError(f"the laws judge floats, but {layer} has {where} of {leaf.dtype}.")
+    _refuse_integers(layer, params, carry)
+    params = jax.tree.map(lambda a: a + dtype.type(0.3) * normal(*a.shape), params)
+    walked = None if _is_of_numbers(carry) else normal(2, batch, input_size)
     return Case(
         layer=layer,
-        params=jax.tree.map(lambda a: a + dtype.type(0.3) * normal(*a.shape), params),
-        carry=random_like(carry),
+        params=params,
+        carry=random_like(carry) if walked is None else _end(layer, params, walked),
         xs=normal(steps, batch, input_size),
         dcarry=random_like(carry),
         dys=normal(steps, batch, layer.output_size),
         valid=rng.random((steps, batch)) < 0.6,
         fresh=rng.random((steps, batch)) < 0.3,
     )
+
+
+def _random_leaf(normal: Callable, leaf: np.ndarray) -> np.ndarray:
+    if np.iscomplexobj(leaf):
+        return (normal(*leaf.shape) + 1j * normal(*leaf.shape)).astype(leaf.dtype)
+    return normal(*leaf.shape)
+
+
+def _end(layer: Any, params: Any, xs: np.ndarray) -> Any:
+    return numpy(jit(layer.apply)(params, None, xs)[0])
+
+
+def _is_of_numbers(start: Any) -> bool:
+    """So that any random numbers are a carry too. A memory that begins empty, at the logarithm of
+    0, has others that can be none of its states, such as a norm below 0: a walk leads to one."""
+    return all(bool(np.all(np.abs(leaf) < 1e4)) for leaf in jax.tree.leaves(start))
+
+
+def _refuse_integers(layer: Any, params: Any, carry: Any) -> None:
+    """Floats are judged, and in a carry complex numbers too."""
+    for path, leaf in jax.tree_util.tree_leaves_with_path({"params": params, "carry": carry}):
+        kind = jax.numpy.floating if path[0].key == "params" else jax.numpy.inexact
+        if not jax.numpy.issubdtype(leaf.dtype, kind):
+            where = jax.tree_util.keystr(path)
+            raise TypeError(f"the laws judge floats, but {layer} has {where} of {leaf.dtype}.")

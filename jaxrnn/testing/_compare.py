@@ -13,7 +13,8 @@ TIMED = (".ys", ".dxs")  # the leaves that lead with time
 
 def tolerance(dtype: Any) -> float:
     """How close two ways of computing one number must come, relative and absolute."""
-    return 1e-12 if np.dtype(dtype) == np.float64 else 200 * float(np.finfo(dtype).eps)
+    double = np.dtype(dtype) in (np.float64, np.complex128)
+    return 1e-12 if double else 200 * float(np.finfo(dtype).eps)
 
 
 def same(got: Any, want: Any, within: float | None = None) -> None:

@@ -18,16 +18,16 @@ class Difference(NamedTuple):
     step: int
     name: str
     index: tuple[int, ...]
-    got: float
-    want: float
+    got: float | complex
+    want: float | complex
     gates: dict[str, float]  # the twin's, at the same place
 
     def __str__(self) -> str:
         gates = ", ".join(f"{name} {value:.6g}" for name, value in self.gates.items())
         return (
             f"step {self.step}: {self.name}{list(self.index)} is {self.got:.17g}, "
-            f"its twin says {self.want:.17g} (the twin's gates there: {gates})"
-        )
+            f"its twin says {self.want:.17g}"
+        ) + (f" (the twin's gates there: {gates})" if gates else "")
 
 
 def explain(cell: Cell, params: Any, carry: Any, xs: Any) -> Difference | None:
@@ -37,19 +37,23 @@ def explain(cell: Cell, params: Any, carry: Any, xs: Any) -> Difference | None:
     if carry is None:
         carry = cell.initial_carry(params, _checks.batch_shape_of(xs))
     for t, x in enumerate(np.asarray(xs)):
-        gates = twin.gates(params, carry, x)
-        want = gates | _names(*twin.forward(params, carry, x)[:2])
+        before = reference.pairs(carry)
+        gates = twin.gates(params, before, x)
+        after, y, _ = twin.forward(params, before, x)
+        want = _names(reference.whole(after, carry), y)
         carry, y = step(params, carry, x)
         for name, got in _names(carry, y).items():
             far = ~(np.abs(got - want[name]) <= tolerance(got.dtype) * (1 + np.abs(want[name])))
             if far.any():
                 at = tuple(int(i) for i in np.argwhere(far)[0])
                 there = {gate: float(value[at]) for gate, value in gates.items()}
-                difference = Difference(t, name, at, float(got[at]), float(want[name][at]), there)
+                difference = Difference(t, name, at, got[at].item(), want[name][at].item(), there)
                 print(difference)
                 return difference
     return None
 
 
 def _names(carry: Any, y: Any) -> dict[str, np.ndarray]:
-    return {name: np.asarray(a) for name, a in (carry._asdict() | {"y": y}).items()}
+    leaves = jax.tree_util.tree_leaves_with_path(carry)
+    named = {jax.tree_util.keystr(path).lstrip("."): np.asarray(a) for path, a in leaves}
+    return named | {"y": np.asarray(y)}

@@ -15,7 +15,7 @@ from jaxrnn.testing._case import Answer, Case, draw, jit, numpy, pull
 from jaxrnn.testing._compare import same, slope
 from jaxrnn.testing._law import law
 from jaxrnn.testing._trees import one_way, plus, reverse
-from jaxrnn.testing._truth import float64, inner, plainly
+from jaxrnn.testing._truth import direction, float64, inner, plainly
 
 
 @law()
@@ -29,7 +29,8 @@ def layers_are_values(case: Case) -> None:
 
 @law()
 def dtype_follows_params(case: Case) -> None:
-    """Outputs, carries and gradients have the dtype asked of `init`, in every precision."""
+    """Outputs, carries and gradients have the dtype asked of `init`, in every precision; what is
+    complex, two of that dtype, or of float32."""
     layer, sizes = case.layer, case.xs.shape
     if not jax.tree.leaves(case.params):
         return  # no dtype to follow
@@ -51,8 +52,10 @@ def dtype_follows_params(case: Case) -> None:
 
 def _of_dtype(dtype: Any, tree: Any) -> None:
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        name = jax.tree_util.keystr(path)
-        assert leaf.dtype == dtype, f"{name} is {leaf.dtype} for params of {jnp.dtype(dtype)}"
+        name, want = jax.tree_util.keystr(path), jnp.dtype(dtype)
+        if jnp.issubdtype(leaf.dtype, jnp.complexfloating):  # there are none of 16 bits
+            want = jnp.dtype(jnp.complex128 if want == jnp.float64 else jnp.complex64)
+        assert leaf.dtype == want, f"{name} is {leaf.dtype} for params of {jnp.dtype(dtype)}"
 
 
 @law()
@@ -130,7 +133,7 @@ def gradient_of_gradient(case: Case) -> None:
     """The Hessian times a random d, by reverse over reverse, is the gradient's slope along d."""
     rng = np.random.default_rng(2)
     here = case.params, case.carry, case.xs
-    way = jax.tree.map(lambda a: rng.normal(size=a.shape), here)
+    way = jax.tree.map(partial(direction, rng), here)
 
     def loss(*here):  # curved in the outputs
         outputs = case.layer.apply(*here)
