@@ -39,7 +39,7 @@ DAILY = {
         "fast_is_plain",
         "what_is_kept_changes_nothing",
     ),
-    "gru-before-one": ("equals_its_twin", "fast_is_plain"),
+    "gru-before-one": ("equals_its_twin", "fast_is_plain", "slopes_are_its_twins"),
     "tanh-one": ("equals_its_twin", "fast_is_plain"),
     "lstm-recurrent-bias-one": ("equals_its_twin",),
     "gru-no-recurrent-bias-one": ("equals_its_twin",),

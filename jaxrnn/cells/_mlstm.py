@@ -45,6 +45,8 @@ class MLSTM(_declared.Declared):
         c'   = f c + i v kᵀ
         n'   = f n + i k
         y    = o ⊙ c' q / max(|n' · q|, exp(-m'))
+
+    (The bias of k is scaled too, as in the authors' code; eq. 25 adds it behind.)
     """
 
     hidden_size: int

@@ -5,7 +5,8 @@
     c' = f ⊙ c + (1 - f) ⊙ z
     y = o ⊙ c'
 
-The last k - 1 inputs are carried, oldest first, next to c; before the first input there are zeros.
+A window is carried as sums, next to c: what the inputs so far add to the a of the next instant, to
+that of the one after it, and so on, k - 1 of them. Before the first input there are zeros.
 """
 
 from dataclasses import dataclass
@@ -30,19 +31,21 @@ class QRNN(Cell):
         return np.shape(params.w_x)[1]
 
     def initial_carry(self, params: Any, batch_shape: tuple[int, ...]) -> QRNNCarry:
-        x = np.zeros((*batch_shape, self.input_size(params)))
-        return QRNNCarry(np.zeros((*batch_shape, self.hidden_size)), (x,) * (self.window - 1))
+        nothing = np.zeros((*batch_shape, 3 * self.hidden_size))
+        c = np.zeros((*batch_shape, self.hidden_size))
+        return QRNNCarry(c, (nothing,) * (self.window - 1))
 
     def forward(self, params: Any, carry: Any, x: Any) -> tuple[Any, Array, None]:
         x, _ = self.instant(params, carry, x)
-        c, window = double(carry[0]), [*map(double, carry[1]), x]
-        a = double(params.b)
-        for seen, w in zip(window, double(params.w_x), strict=True):
-            a = a + seen @ w
+        c, w_x = double(carry[0]), double(params.w_x)
+        sums = [*map(double, carry[1]), np.zeros(params.b.shape)]
+        for ahead in range(self.window):
+            sums[ahead] = sums[ahead] + x @ w_x[self.window - 1 - ahead]
+        a = sums[0] + double(params.b)
         z, f, o = np.split(a, 3, axis=-1)
         f = sigmoid(f)
         c = f * c + (1.0 - f) * np.tanh(z)
-        return like_carry(carry, [c, like_carry(carry[1], window[1:])]), sigmoid(o) * c, None
+        return like_carry(carry, [c, like_carry(carry[1], sums[1:])]), sigmoid(o) * c, None
 
 
 def qrnn(hidden_size: int, window: int = 2) -> QRNN:
