@@ -13,7 +13,9 @@ _TWINS = {
     "GRU": lambda it: gru(it.hidden_size, it.reset),
     "LSTM": lambda it: lstm(it.hidden_size),
     "Unroll": lambda it: unroll(twin(it.cell), it.reverse, getattr(it, "padding", "zero")),
-    "Bidirectional": lambda it: bidirectional(twin(it.forward), twin(it.backward)),
+    "Bidirectional": lambda it: bidirectional(
+        twin(it.forward), twin(it.backward), getattr(it, "merge", "concat")
+    ),
     "Stack": lambda it: stack(twin(layer) for layer in it.layers),
     "LanguageModel": lambda it: language_model(twin(it.layer)),
 }
