@@ -11,7 +11,6 @@ import jax.numpy as jnp
 from jaxrnn._checks import quote
 from jaxrnn._types import Carry, Layer
 from jaxrnn.generation._prompt import Prompts
-from jaxrnn.layers import Bidirectional
 from jaxrnn.layers._parts import parts
 
 
@@ -64,7 +63,7 @@ def advance(
 def _walks_forwards(layer: Layer) -> bool:
     """Whether a walk is known to see what came before, and nothing else: such layers `step`."""
     if inner := parts(layer):
-        return not isinstance(layer, Bidirectional) and all(map(_walks_forwards, inner))
+        return all(map(_walks_forwards, inner))
     return hasattr(layer, "step") and not _looks_ahead(layer)
 
 

@@ -60,7 +60,9 @@ class Project(Around):
             )
         want = self.layer.output_size, self.output_size
         if jnp.shape(params.w) != want:
-            raise ValueError(f"`w` has shape {jnp.shape(params.w)}, but {quote(self)} needs {want}.")
+            raise ValueError(
+                f"`w` has shape {jnp.shape(params.w)}, but {quote(self)} needs {want}."
+            )
         return params.layer
 
     def _after(self, params, xs, ys, valid):

@@ -140,7 +140,7 @@ class Bidirectional:
         return carry, merged(self.merge, ys, zs), (tape, tape_2, ys, zs)
 
     def backward(self, params: Any, tape: Any, dcarry: Any, dys: Any) -> tuple[Any, Any, Any]:
-        dys, dzs = unmerged(self.merge, *tape[2:], float64(dys))
+        dys, dzs = unmerged(self.merge, tape[2], tape[3], float64(dys))
         dparams, first, dxs = self.forward_layer.backward(params[0], tape[0], dcarry[0], dys)
         dparams_2, second, dxs_2 = self.backward_layer.backward(params[1], tape[1], dcarry[1], dzs)
         both = None if dxs is None or dxs_2 is None else dxs + dxs_2
