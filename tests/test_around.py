@@ -23,6 +23,7 @@ from jaxrnn import (
     skip,
     stack,
     unroll,
+    vanilla,
 )
 from jaxrnn.testing import LAWS, draw, same
 
@@ -279,8 +280,8 @@ def test_a_file_and_a_face(name, tmp_path):
 
 
 def test_what_goes_around_keeps_little():
-    """A residual adds nothing to what its layer keeps; a projection keeps what it maps; of what is
-    normalised, the reading and what its adjoint needs."""
+    """A residual layer, the outputs that are not its own any more; a projection, what it maps; what
+    normalises, what is read: all else is computed again."""
     inner, number = unroll(gru(I)), 4 * T * B
 
     def kept(layer):
@@ -288,7 +289,7 @@ def test_what_goes_around_keeps_little():
 
     assert kept(residual(inner)) <= kept(inner) + number * I
     assert kept(project(inner, I)) <= kept(inner) + number * I + 4 * I * I
-    assert kept(normalize(inner)) <= kept(inner) + 4 * number * I + 3 * number
+    assert kept(normalize(inner)) <= kept(inner) + number * I
 
 
 def test_a_language_model_writes_with_them():
@@ -297,11 +298,11 @@ def test_a_language_model_writes_with_them():
     params = lm.init(KEY)
     written = lm.generate(params, jnp.array([[1, 2], [3, 4]]), [2, 1], 4)
     _, logits = lm.apply(params, None, jnp.array([[1], [3]]))
-    assert written.shape == (4, 2) and written[0, 0] == logits[-1, 0].argmax()
+    assert written.shape == (4, 2) and int(written[0, 0]) == int(logits[-1, 0].argmax())
     both = project(bidirectional(gru(8), merge="mean"), 8)
     with pytest.raises(ValueError, match="walks forwards"):
         model = jaxrnn.language_model(both, 5)
-        next(jaxrnn.generation.stream(model, model.init(KEY), [1], key=KEY))
+        next(jaxrnn.generation.stream(model, model.init(KEY), np.array([1]), key=KEY))
 
 
 # 16 bits
@@ -334,8 +335,8 @@ def test_products_of_16_bits_are_summed_in_32():
 @pytest.mark.float32
 def test_six_residual_layers_train(getkey):
     """Pre-norm blocks: the first answer's loss is halved by a few steps of Adam."""
-    block = residual(normalize(unroll(gru(16))))
-    layer = project(stack([project(unroll(gru(8)), 16), *[block] * 6]), 1)
+    block = residual(normalize(unroll(vanilla(16))))
+    layer = project(stack([project(unroll(vanilla(8)), 16), *[block] * 6]), 1)
     params = layer.init(getkey(), I, jnp.float32)
     xs = jax.random.normal(getkey(), (12, 8, I), jnp.float32)
     want = jnp.cumsum(xs, axis=0)[..., :1] / 3
@@ -413,11 +414,11 @@ REFUSED = {
     "params of a cell": (lambda: run(AROUND["start"], XS, unroll(lstm(H))), "needs StartParams"),
     "a start for each row": (
         lambda: learnable_start(Counting(rows=True)).init(KEY, I),
-        r"initial carry of Counting\(rows=True\) is another for each row",
+        r"initial carry of Counting\(rows=True, .* is another for each row",
     ),
     "a start of a batch": (
         lambda: rows_of_start(),
-        r"the start of LearnableStart\(.* is GRUCarry\(h=float64\[6, 4\]\), but .*\[4\]\) is needed",
+        r"the start of Learn.* is GRUCarry\(h=float64\[6, 4\]\), but .*\[4\]\) is needed",
     ),
     "step of a reversed one": (
         lambda: residual(unroll(gru(I), True)).step(gru(I).init(KEY, I), None, XS[0]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from functools import partial
 from typing import Any
 
 import jax
@@ -60,8 +61,10 @@ class Normalize(Around):
         return normalized(xs, params.scale, params.shift, self.epsilon)
 
 
+@partial(jax.checkpoint, static_argnums=3)  # its parts are worth less than the room of five xs
 def normalized(xs: jax.Array, scale: jax.Array, shift: jax.Array, epsilon: float) -> jax.Array:
-    """In float32 at least, and rounded once: sums of 16-bit numbers would lose what differs."""
+    """In float32 at least, and rounded once: sums of 16-bit numbers would lose what differs. For
+    the way back it is computed again."""
     dtype = _checks.at_least_float32(xs.dtype)
     wide = xs.astype(dtype)
     centred = wide - wide.mean(axis=-1, keepdims=True)
