@@ -120,6 +120,6 @@ AROUND = {
             residual(project(learnable_start(unroll(vanilla(4), reverse=True)), 3, bias=False)),
         ]
     ),
-    "mean": bidirectional(lstm(4), gru(4), merge="mean"),
+    "mean": bidirectional(gru(4), vanilla(4), merge="mean"),
     "product": learnable_start(bidirectional(vanilla(4), merge="product")),
 }
