@@ -20,6 +20,11 @@ _OWN = {
         layers.Unroll,
         layers.Bidirectional,
         layers.Stack,
+        layers.LearnableStart,
+        layers.Normalize,
+        layers.Project,
+        layers.Residual,
+        layers.Skip,
         dropout.Dropout,
         _language_model.LanguageModel,
     )

@@ -42,8 +42,10 @@ def estimate_bytes(
     (`jaxrnn.engine.explain`).
 
     A stack keeps the sum, and the outputs of every layer but the last; a bidirectional layer the
-    sum of both, and but for ``"chunks"`` the outputs of both, of which it makes one array. Dropout
-    keeps its masks, whatever `keep` says.
+    sum of both, and but for ``"chunks"`` the outputs of both, of which it makes one array. What
+    goes around a layer keeps what it makes another array of: `residual`, `skip` and `project` the
+    layer's outputs, `normalize` what the layer reads. Dropout keeps its masks, whatever `keep`
+    says.
 
     Any layer and any cell is read off its own program; nothing is run. While it works, the compiled
     program needs up to some 3 G N H more for each layer (G gates: 4, 3, 1). `input_size` (H where

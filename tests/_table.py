@@ -8,7 +8,21 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxrnn import Vanilla, VanillaCarry, bidirectional, gru, lstm, stack, unroll, vanilla
+from jaxrnn import (
+    Vanilla,
+    VanillaCarry,
+    bidirectional,
+    gru,
+    learnable_start,
+    lstm,
+    normalize,
+    project,
+    residual,
+    skip,
+    stack,
+    unroll,
+    vanilla,
+)
 
 
 @jax.tree_util.register_dataclass
@@ -93,4 +107,19 @@ LAYERS = {
     f"{name}-{shape}": build(cell)
     for name, cell in CELLS.items()
     for shape, build in SHAPES.items()
+}
+# What goes around a cell or a layer, for inputs of three features.
+AROUND = {
+    "residual": residual(normalize(unroll(gru(3)))),
+    "skip": skip(unroll(lstm(4)), 3),
+    "project": project(bidirectional(gru(4), merge="sum"), 2),
+    "start": unroll(learnable_start(lstm(4))),
+    "residuals": stack(
+        [
+            residual(normalize(unroll(gru(3)))),
+            residual(project(learnable_start(unroll(vanilla(4), reverse=True)), 3, bias=False)),
+        ]
+    ),
+    "mean": bidirectional(gru(4), vanilla(4), merge="mean"),
+    "product": learnable_start(bidirectional(vanilla(4), merge="product")),
 }

@@ -384,7 +384,7 @@ OPTIONS = {
     (lstm, H): ("initializer",),
     (unroll, LSTM): ("padding", "engine", "keep", "matmul_dtype"),
     (jaxrnn.Unroll, LSTM): ("padding", "engine", "keep", "matmul_dtype"),
-    (bidirectional, LSTM): ("padding", "engine", "keep", "matmul_dtype"),
+    (bidirectional, LSTM): ("merge", "padding", "engine", "keep", "matmul_dtype"),
     (sequences.pad, ((1, 2),)): ("side",),
 }
 
@@ -406,8 +406,8 @@ def test_an_option_of_a_few_strings_names_them_in_its_type(make, of, option):
 
 def test_bidirectional_names_the_options_of_unroll():
     ours, theirs = (inspect.signature(make).parameters for make in (bidirectional, unroll))
-    assert list(ours)[:2] == ["forward", "backward"]
-    assert list(ours.values())[2:] == list(theirs.values())[2:]
+    assert list(ours)[:3] == ["forward", "backward", "merge"]
+    assert list(ours.values())[3:] == list(theirs.values())[2:]
     how = {"padding": "held", "engine": "scan", "keep": "chunks", "dropout": jaxrnn.Dropout(0.1)}
     got = bidirectional(LSTM, **wrong(how))
     assert (got.forward, got.backward) == (unroll(LSTM, **how), unroll(LSTM, True, **how))

@@ -8,7 +8,18 @@ from flax import serialization
 from jax import export
 
 import jaxrnn
-from jaxrnn import bidirectional, gru, lstm, stack, unroll, vanilla
+from jaxrnn import (
+    bidirectional,
+    gru,
+    learnable_start,
+    lstm,
+    normalize,
+    project,
+    residual,
+    stack,
+    unroll,
+    vanilla,
+)
 from jaxrnn.testing import same
 from jaxrnn.testing._case import jit
 
@@ -20,6 +31,7 @@ LAYERS = {
     "plain": unroll(vanilla(4), engine="scan"),
     "carries": unroll(lstm(4), keep="carries"),
     "chunks": unroll(gru(4, reset="before"), keep="chunks"),
+    "around": residual(project(normalize(learnable_start(unroll(vanilla(4)))), I)),
     "deep": stack([bidirectional(gru(4)), unroll(vanilla(4), dropout=DROPOUT)], dropout=0.3),
 }
 LENGTHS = np.array([6, 5, 4, 0, 2], np.int32)
@@ -79,7 +91,8 @@ def test_a_language_model_with_symbolic_sizes(getkey):
 
 
 def test_flax_writes_params_and_carries(getkey):
-    layer = stack([bidirectional(lstm(3)), unroll(gru(4)), unroll(vanilla(2))])
+    started = learnable_start(project(unroll(vanilla(2)), 4))
+    layer = stack([bidirectional(lstm(3)), unroll(gru(4)), residual(normalize(started))])
     model = jaxrnn.language_model(layer, 7)
     params = model.init(getkey())
     kept = params, model.initial_carry(params, (2,))

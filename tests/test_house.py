@@ -28,7 +28,7 @@ ROOMS = {
     "cells": {"_types", "_checks", "_containers"},
     "dropout": {"_types", "_checks", "_axes", "engine"},
     "engine": {"_types", "_checks", "_axes", "_adjoint"},
-    "layers": {"_types", "_checks", "_axes", "dropout", "engine"},
+    "layers": {"_types", "_checks", "_axes", "_containers", "dropout", "engine"},
     "_losses": {"_types", "_checks", "_axes", "_adjoint"},
     "_language_params": {"_types", "_checks", "_containers", "_axes"},
     "_language_model": {

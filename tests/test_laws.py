@@ -2,7 +2,8 @@
 
 Daily: all laws on a cell of ours and on one of a user's, walked one way; of the other cells, the
 laws that can tell their equations apart; of direction, depth and both ways, each law on a cell that
-would tell. The rest of the grid, and random shapes, are slow.
+would tell; of what goes around a cell or a layer, the laws that could tell it from another. The
+rest of the grid, and random shapes, are slow.
 """
 
 import dataclasses
@@ -12,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from _table import CELLS, LAYERS, SHAPES, Leaky
+from _table import AROUND, CELLS, LAYERS, SHAPES, Leaky
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -68,6 +69,25 @@ DAILY = {
     "own-start-reversed": ("packed_documents_never_meet",),
     "own-start-deep": ("no_carry_is_the_initial_one",),
 }
+OF_MERGES = ("equals_its_twin_with_gaps", "bidirectional_is_two_unrolls")
+OF_AROUND = {
+    "residual": (
+        "padding_is_never_read",
+        "fast_is_plain_with_gaps",
+        "step_is_a_scan_body",
+        "packed_documents_never_meet",
+    ),
+    "skip": ("held_padding_repeats",),
+    "project": ("padding_is_never_read",),
+    "start": (
+        "unroll_is_the_loop",
+        "no_carry_is_the_initial_one",
+        "packed_documents_never_meet",
+    ),
+    "residuals": ("stack_is_composition",),
+    "mean": OF_MERGES,
+    "product": (*OF_MERGES, "mirror"),
+}
 
 
 def daily(layer_id, law):
@@ -84,6 +104,11 @@ def grid():
                 if shape == "one" and (cell in ("lstm", "own") or name in MEANING):
                     marks.append(pytest.mark.float32)
                 yield pytest.param(law, layer, id=f"{layer_id}-{name}", marks=marks)
+    for around, layer in AROUND.items():
+        for name, law in LAWS.items():
+            if law.fits(layer):
+                marks = [] if name in OF_AROUND[around] else [pytest.mark.slow]
+                yield pytest.param(law, layer, id=f"around-{around}-{name}", marks=marks)
 
 
 @pytest.mark.parametrize(("law", "layer"), list(grid()))
@@ -133,6 +158,16 @@ def test_every_law_fits_where_it_should():
     assert (
         deep == {"bidirectional_is_two_unrolls", "mirror", "reversed_is_flipped"} | cell | one_way
     )
+    alone = above | ours_only | {"unroll_is_the_loop", "held_padding_repeats"}
+    for around, left_out in {
+        "residual": alone | {"tokens_are_one_hot"},
+        "skip": alone - {"held_padding_repeats"} | {"tokens_are_one_hot"},
+        "project": alone | {"reversed_is_flipped"} | cell | one_way,
+        "start": above | ours_only,
+        "mean": both | {"held_padding_repeats"},
+    }.items():
+        layer = AROUND[around]
+        assert {name for name, law in LAWS.items() if not law.fits(layer)} == left_out, around
 
 
 def test_a_question_repeats_nothing():

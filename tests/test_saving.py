@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import ml_dtypes
 import numpy as np
 import pytest
-from _table import LAYERS, Leaky, TiedStart
+from _table import AROUND, LAYERS, Leaky, TiedStart
 
 import jaxrnn
 from jaxrnn import saving
@@ -38,7 +38,7 @@ def bits(tree):
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.bfloat16, jnp.float64, jnp.float16])
 def test_every_layer_comes_back_bit_for_bit(tmp_path, dtype):
-    for name, layer in LAYERS.items():
+    for name, layer in (LAYERS | AROUND).items():
         params, path = drawn(layer, dtype=dtype), tmp_path / f"{name}.safetensors"
         saving.save(path, layer, params)
         model, read = jaxrnn.load(path, OWN)
@@ -70,7 +70,7 @@ def test_another_process_reads_the_same_outputs(tmp_path, names):
     """Bit for bit: of layers, and of a language model, in three dtypes."""
     xs, want = np.random.default_rng(1).normal(size=(T, B, I)), {}
     np.save(tmp_path / "xs.npy", xs)
-    models = {name: LAYERS[name] for name in names}
+    models = {name: LAYERS[name] for name in names} | {"around": AROUND["residuals"]}
     models["lm"] = jaxrnn.language_model(LAYERS[DAILY[0]], 4)
     for name, model in models.items():
         for dtype in (jnp.float32, jnp.bfloat16, jnp.float64):
@@ -134,6 +134,7 @@ MODELS = {
     "own scheme": jaxrnn.unroll(jaxrnn.gru(4, initializer=scheme)),
     "own fields": jaxrnn.unroll(Counting(4, "子", (1e-300, 0.1), Leaky(2), act=scheme)),
     "cell": jaxrnn.vanilla(4, activation="relu"),
+    "around": jaxrnn.stack([*AROUND.values()]),
     "language model": jaxrnn.language_model(LAYERS["gru-one"], 7, initializer="small_normal"),
 }
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from _table import LAYERS
+from _table import AROUND, LAYERS
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import jaxrnn
@@ -17,7 +17,8 @@ from jaxrnn.testing._case import jit, pull
 
 DEVICES, B = 4, 8
 DAILY = ("lstm-reversed", "gru-deep", "own-one")
-NAMES = [n if n in DAILY else pytest.param(n, marks=pytest.mark.slow) for n in LAYERS]
+ALL = LAYERS | AROUND
+NAMES = [n if n in DAILY else pytest.param(n, marks=pytest.mark.slow) for n in ALL]
 
 # The batch axis of (params, carry, xs, (dcarry, dys), when), and of an answer; None has none.
 QUESTION = (None, 0, 1, (0, 1), 1)
@@ -52,14 +53,14 @@ def numpy(tree):
 
 
 def question(name):
-    case = draw(LAYERS[name], 3, 0, batch=B)
+    case = draw(ALL[name], 3, 0, batch=B)
     return case.question(mask=case.valid, resets=case.fresh)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_shard_map(name, mesh):
     """Each device has its rows; the gradient of the params is summed over devices by itself."""
-    asked, one = question(name), partial(pull, LAYERS[name].apply)
+    asked, one = question(name), partial(pull, ALL[name].apply)
     want = numpy(jit(one)(*asked))
     many = jax.shard_map(
         one, mesh=mesh, in_specs=specs(QUESTION, asked), out_specs=specs(ANSWER, want)
@@ -70,7 +71,7 @@ def test_shard_map(name, mesh):
 @pytest.mark.parametrize("name", NAMES)
 def test_named_sharding(name, mesh):
     """The compiler divides the work by where the arrays lie; no word of devices in the code."""
-    asked, one = question(name), jit(partial(pull, LAYERS[name].apply))
+    asked, one = question(name), jit(partial(pull, ALL[name].apply))
     want = numpy(one(*asked))
     got = one(*placed(mesh, QUESTION, asked))
     assert len(got.ys.sharding.device_set) == DEVICES

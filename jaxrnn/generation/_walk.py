@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jaxrnn._checks import quote
 from jaxrnn._types import Carry, Layer
 from jaxrnn.generation._prompt import Prompts
-from jaxrnn.layers import Bidirectional, Stack
+from jaxrnn.layers._parts import parts
 
 
 class State(NamedTuple):
@@ -62,15 +62,15 @@ def advance(
 
 def _walks_forwards(layer: Layer) -> bool:
     """Whether a walk is known to see what came before, and nothing else: such layers `step`."""
-    if isinstance(layer, Stack):
-        return all(map(_walks_forwards, layer.layers))
+    if inner := parts(layer):
+        return all(map(_walks_forwards, inner))
     return hasattr(layer, "step") and not _looks_ahead(layer)
 
 
 def _looks_ahead(layer: Layer) -> bool:
-    if isinstance(layer, Stack):
-        return any(map(_looks_ahead, layer.layers))
-    return isinstance(layer, Bidirectional) or getattr(layer, "reverse", False) is True
+    if inner := parts(layer):
+        return any(map(_looks_ahead, inner))
+    return getattr(layer, "reverse", False) is True
 
 
 def refuse_ahead(what: str, layer: Layer) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -17,27 +18,50 @@ from jaxrnn.layers._unroll import MatmulDtype, Padding, Unroll
 from jaxrnn.layers._walk import carries_of, same_count, split_key, walk
 
 
+def _concat(ys_forward: jax.Array, ys_backward: jax.Array) -> jax.Array:
+    return jnp.concatenate([ys_forward, ys_backward], axis=-1)
+
+
+Merge = Literal["concat", "sum", "mean", "product"]
+MERGES: dict[Merge, Callable[[jax.Array, jax.Array], jax.Array]] = {
+    "concat": _concat,
+    "sum": lambda there, back: there + back,
+    "mean": lambda there, back: (there + back) / 2,
+    "product": lambda there, back: there * back,
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class Bidirectional:
-    """Two walks over the same xs, one each way; ys are [forward, backward] along the features.
-    Params and carries are pairs (forward, backward). See :func:`bidirectional`."""
+    """Two walks over the same xs, one each way; ys are [forward, backward] along the features, or
+    what else `merge` makes of the two. Params and carries are pairs (forward, backward). See
+    :func:`bidirectional`."""
 
     forward: Unroll
     backward: Unroll
+    merge: Merge = "concat"
 
     def __post_init__(self):
+        _checks.one_of("merge", self.merge, get_args(Merge))
         for layer, reverse in ((self.forward, False), (self.backward, True)):
             if not isinstance(layer, Unroll) or layer.reverse is not reverse:
                 raise TypeError(
                     f"Bidirectional needs an Unroll and a reversed one, got {quote(layer)}: "
                     f"`bidirectional` makes both of cells."
                 )
+        sizes = self.forward.output_size, self.backward.output_size
+        if self.merge != "concat" and sizes[0] != sizes[1]:
+            raise ValueError(
+                f"merge={self.merge!r} needs two directions of one output_size, got {sizes[0]} and "
+                f"{sizes[1]}: merge='concat' takes any two."
+            )
 
     __repr__ = brief
 
     @property
     def output_size(self) -> int:
-        return self.forward.output_size + self.backward.output_size
+        both = self.forward.output_size + self.backward.output_size
+        return both if self.merge == "concat" else self.forward.output_size
 
     def init(self, key: jax.Array, input_size: int, dtype: Any = None) -> Params:
         _checks.given_key(key)
@@ -85,14 +109,14 @@ class Bidirectional:
             )
         ]
         (carry_forward, ys_forward), (carry_backward, ys_backward) = walks
-        ys = jnp.concatenate([ys_forward, ys_backward], axis=-1)
-        return (carry_forward, carry_backward), ys
+        return (carry_forward, carry_backward), MERGES[self.merge](ys_forward, ys_backward)
 
 
 def bidirectional(
     forward: Cell,
     backward: Cell | None = None,
     *,
+    merge: Merge = "concat",
     padding: Padding = "zero",
     engine: Engine = "auto",
     keep: Keep = "gates",
@@ -100,9 +124,17 @@ def bidirectional(
     matmul_dtype: MatmulDtype | None = None,
 ) -> Bidirectional:
     """One cell for both directions (each with params of its own), or one for each
-    (Schuster & Paliwal 1997). The options are those of :func:`unroll`."""
+    (Schuster & Paliwal 1997).
+
+    `merge` makes ys of the two outputs f and b: ``"concat"`` is [f, b] along the features,
+    ``"sum"`` f + b, ``"mean"`` (f + b) / 2 and ``"product"`` f ⊙ b, for which both directions must
+    have one output_size. At an invalid step both are zero, or with ``padding="held"`` each is the
+    last valid one of its own direction, and they are merged as anywhere.
+
+    The other options are those of :func:`unroll`.
+    """
     backward = forward if backward is None else backward
     for cell in (forward, backward):
         _checks.cell("bidirectional", cell)
     how = padding, engine, keep, dropout, matmul_dtype
-    return Bidirectional(Unroll(forward, False, *how), Unroll(backward, True, *how))
+    return Bidirectional(Unroll(forward, False, *how), Unroll(backward, True, *how), merge)

@@ -12,7 +12,7 @@ from jaxrnn import _checks
 from jaxrnn._checks import quote
 from jaxrnn._types import Carry, Layer, Params, When, brief
 from jaxrnn.dropout import drop, rate
-from jaxrnn.layers._walk import carries_of, same_count, split_key, walk
+from jaxrnn.layers._walk import carries_of, one_step, same_count, split_key, walk
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,10 +62,7 @@ class Stack:
         depth, carries = len(self.layers), []
         same_count("params", params, depth, self)
         for layer, p, c in zip(self.layers, params, carries_of(carry, depth, self), strict=True):
-            step = getattr(layer, "step", None)
-            if step is None:
-                raise TypeError(f"`step` needs one of each layer, and {quote(layer)} has none.")
-            c, x = step(p, c, x)
+            c, x = one_step(layer, p, c, x)
             carries.append(c)
         return tuple(carries), x
 

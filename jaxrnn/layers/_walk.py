@@ -25,6 +25,14 @@ def walk(layer: Any, params: Params, carry: Carry | None, xs: Any, when: tuple, 
     return how(layer, params, carry, xs, engine.when((xs.shape[0], *batch_shape), *when), key)
 
 
+def one_step(layer: Any, params: Params, carry: Carry | None, x: Any) -> tuple[Carry, jax.Array]:
+    """`layer.step`, which not every layer of one's own has."""
+    step = getattr(layer, "step", None)
+    if step is None:
+        raise TypeError(f"`step` needs one of each layer, and {quote(layer)} has none.")
+    return step(params, carry, x)
+
+
 @partial(jax.jit, static_argnums=0)
 def _compiled(layer, params, carry, xs, when, key):
     return layer._walk(params, carry, xs, when, key)

@@ -27,6 +27,7 @@ from ._arithmetic import (
     zeros_like,
 )
 from ._cell import Cell
+from ._merge import merged, unmerged
 from ._trees import each
 
 
@@ -127,14 +128,17 @@ class Unroll:
 
 @dataclass(frozen=True)
 class Bidirectional:
-    """Two walks over the same input, `ys = [forward, backward]`; params and carries are pairs."""
+    """Two walks over the same input, `ys = [forward, backward]`, or by `merge` the sum, the mean or
+    the product of the two; params and carries are pairs."""
 
     forward_layer: Unroll
     backward_layer: Unroll
+    merge: str = "concat"
 
     @property
     def output_size(self) -> int:
-        return self.forward_layer.output_size + self.backward_layer.output_size
+        both = self.forward_layer.output_size + self.backward_layer.output_size
+        return both if self.merge == "concat" else both // 2
 
     @property
     def has_backward(self) -> bool:
@@ -147,10 +151,10 @@ class Bidirectional:
         first, ys, tape = self.forward_layer.forward(params[0], first, xs, valid, fresh)
         second, zs, tape_2 = self.backward_layer.forward(params[1], second, xs, valid, fresh)
         carry = like_carry(carry or (), [first, second])
-        return carry, np.concatenate([ys, zs], axis=-1), (tape, tape_2)
+        return carry, merged(self.merge, ys, zs), (tape, tape_2, ys, zs)
 
     def backward(self, params: Any, tape: Any, dcarry: Any, dys: Any) -> tuple[Any, Any, Any]:
-        dys, dzs = np.split(double(dys), [self.forward_layer.output_size], axis=-1)
+        dys, dzs = unmerged(self.merge, tape[2], tape[3], double(dys))
         dparams, first, dxs = self.forward_layer.backward(params[0], tape[0], dcarry[0], dys)
         dparams_2, second, dxs_2 = self.backward_layer.backward(params[1], tape[1], dcarry[1], dzs)
         both = None if dxs is None or dxs_2 is None else dxs + dxs_2
@@ -197,11 +201,13 @@ def unroll(cell: Cell, reverse: bool = False, padding: str = "zero") -> Unroll:
     return Unroll(cell, reverse, padding)
 
 
-def bidirectional(forward_layer: Unroll, backward_layer: Unroll) -> Bidirectional:
-    """A forward and a reversed unroll, their features concatenated, forward first."""
+def bidirectional(
+    forward_layer: Unroll, backward_layer: Unroll, merge: str = "concat"
+) -> Bidirectional:
+    """A forward and a reversed unroll, their features concatenated, forward first, or merged."""
     if forward_layer.reverse or not backward_layer.reverse:
         raise ValueError("`bidirectional` takes a forward unroll, then one with reverse=True.")
-    return Bidirectional(forward_layer, backward_layer)
+    return Bidirectional(forward_layer, backward_layer, merge)
 
 
 def stack(layers: Iterable[Any]) -> Stack:

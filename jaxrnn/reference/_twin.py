@@ -43,7 +43,9 @@ _TWINS = {
     "MLSTM": lambda it: mlstm(it.hidden_size, it.heads, it.forget),
     "ParaGRU": lambda it: paragru(it.hidden_size),
     "Unroll": lambda it: unroll(twin(it.cell), it.reverse, getattr(it, "padding", "zero")),
-    "Bidirectional": lambda it: bidirectional(twin(it.forward), twin(it.backward)),
+    "Bidirectional": lambda it: bidirectional(
+        twin(it.forward), twin(it.backward), getattr(it, "merge", "concat")
+    ),
     "Stack": lambda it: stack(twin(layer) for layer in it.layers),
     "LanguageModel": lambda it: language_model(twin(it.layer)),
 }

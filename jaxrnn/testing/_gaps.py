@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxrnn.layers import Bidirectional, Stack, Unroll
+from jaxrnn.layers import Bidirectional, Normalize, Project, Skip, Stack, Unroll
 from jaxrnn.testing._case import Answer, Case
 from jaxrnn.testing._compare import same
 from jaxrnn.testing._law import law
@@ -129,7 +129,20 @@ def packed_documents_never_meet(case: Case) -> None:
     same(case.answer(resets=fresh), want)
 
 
-@law(fits=known)
+def repeats(layer: Any, mixed: bool = False) -> bool:
+    """In padding it can hold each of its outputs as it was. A sum with what goes on changing there,
+    its input or the other direction, is none of them; `mixed`: such a sum is taken of `layer`."""
+    if isinstance(layer, Stack):
+        return repeats(layer.layers[-1], mixed)
+    if isinstance(layer, Normalize | Project):
+        return repeats(layer.layer, mixed or isinstance(layer, Project))
+    if isinstance(layer, Skip):
+        return not mixed and repeats(layer.layer)
+    both = isinstance(layer, Bidirectional) and layer.merge == "concat" and not mixed
+    return both or isinstance(layer, Unroll)
+
+
+@law(fits=lambda layer: known(layer) and repeats(layer))
 def held_padding_repeats(case: Case) -> None:
     """padding="held" shows the last valid output again, and cotangents go back to it."""
     gaps = {"mask": case.valid, "resets": case.fresh}
@@ -151,6 +164,14 @@ def shown_at(layer: Any, valid: np.ndarray) -> np.ndarray:
     if isinstance(layer, Bidirectional):
         halves = [shown_at(half, valid) for half in (layer.forward, layer.backward)]
         return np.concatenate(halves, axis=-1)
+    if isinstance(layer, Skip):  # of the input, padding is zero
+        times = np.where(valid, np.arange(len(valid))[:, None], -1)[..., None]
+        beside = np.repeat(times, layer.input_size, axis=-1)
+        return np.concatenate([beside, shown_at(layer.layer, valid)], axis=-1)
+    if isinstance(layer, Normalize):
+        return shown_at(layer.layer, valid)
+    if isinstance(layer, Project):  # of outputs that all are of one time
+        return np.repeat(shown_at(layer.layer, valid)[..., -1:], layer.output_size, axis=-1)
     last, shown = np.full(valid.shape[1], -1), np.empty(valid.shape, int)
     for t in range(len(valid))[:: -1 if layer.reverse else 1]:
         last = shown[t] = np.where(valid[t], t, last)

@@ -49,8 +49,9 @@ def reversed_is_flipped(case: Case) -> None:
 @law(fits=lambda layer: isinstance(layer, Bidirectional))
 def mirror(case: Case) -> None:
     """Directions swapped (cells, params, carries) and inputs flipped: outputs flipped, their
-    halves swapped."""
-    layer, width = case.layer, case.layer.forward.output_size
+    halves swapped where they lie side by side."""
+    layer = case.layer
+    width = layer.forward.output_size if layer.merge == "concat" else 0
     swapped = dataclasses.replace(layer, forward=turn(layer.backward), backward=turn(layer.forward))
     there = flipped(case).but(
         layer=swapped,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -11,15 +10,14 @@ import numpy as np
 
 from jaxrnn._types import Layer
 from jaxrnn.layers import Bidirectional, Stack, Unroll
+from jaxrnn.layers._parts import parts
+from jaxrnn.layers._parts import rebuild as rebuild
 
 
 def unrolls(layer: Layer) -> list[Any]:
     """The leaves of a tree of layers; a layer of the user's own is a leaf too."""
-    if isinstance(layer, Bidirectional):
-        return [layer.forward, layer.backward]
-    if isinstance(layer, Stack):
-        return [leaf for part in layer.layers for leaf in unrolls(part)]
-    return [layer]
+    inner = parts(layer)
+    return [leaf for part in inner for leaf in unrolls(part)] if inner else [layer]
 
 
 def known(layer: Layer) -> bool:
@@ -29,9 +27,8 @@ def known(layer: Layer) -> bool:
 
 def turnable(layer: Layer) -> bool:
     """No part of it walks both ways: a bidirectional layer has its halves in one order."""
-    if isinstance(layer, Stack):
-        return all(map(turnable, layer.layers))
-    return isinstance(layer, Unroll)
+    inner = parts(layer)
+    return known(layer) and not isinstance(layer, Bidirectional) and all(map(turnable, inner))
 
 
 def one_way(layer: Layer) -> bool:
@@ -43,19 +40,6 @@ def reverse(layer: Layer) -> bool:
     return unrolls(layer)[0].reverse
 
 
-def rebuild(layer: Any, change: Callable[[Unroll], Unroll]) -> Any:
-    """The same layer with every unroll changed."""
-    if isinstance(layer, Unroll):
-        return change(layer)
-    if isinstance(layer, Bidirectional):
-        return dataclasses.replace(
-            layer, forward=change(layer.forward), backward=change(layer.backward)
-        )
-    if isinstance(layer, Stack):
-        return dataclasses.replace(layer, layers=tuple(rebuild(p, change) for p in layer.layers))
-    return layer
-
-
 def turn(layer: Any) -> Any:
     """The layer that walks the other way, everywhere; it is `turnable`."""
     return rebuild(layer, lambda it: dataclasses.replace(it, reverse=not it.reverse))
@@ -65,8 +49,28 @@ def pick(layer: Any, forward: Any, backward: Any) -> Any:
     """Of two carries of `layer`: one's parts for forward unrolls, the other's for reversed ones."""
     if isinstance(layer, Unroll):
         return backward if layer.reverse else forward
-    parts = unrolls(layer) if isinstance(layer, Bidirectional) else layer.layers
-    return tuple(pick(*each) for each in zip(parts, forward, backward, strict=True))
+    inner = parts(layer)
+    if not isinstance(layer, Stack | Bidirectional):  # what goes around has the carry of the inner
+        return pick(inner[0], forward, backward)
+    return tuple(pick(*each) for each in zip(inner, forward, backward, strict=True))
+
+
+def halves(layer: Bidirectional, dys: np.ndarray, there: Any, back: Any) -> list[np.ndarray]:
+    """What a cotangent of the outputs of `layer` becomes at `there` and `back`, those of its two
+    directions."""
+    if layer.merge == "concat":
+        return np.split(dys, [layer.forward.output_size], axis=-1)
+    if layer.merge == "product":
+        return [dys * back, dys * there]
+    return [dys / (2 if layer.merge == "mean" else 1)] * 2
+
+
+def merged(layer: Bidirectional, there: np.ndarray, back: np.ndarray) -> np.ndarray:
+    if layer.merge == "concat":
+        return np.concatenate([there, back], axis=-1)
+    if layer.merge == "product":
+        return there * back
+    return (there + back) / (2 if layer.merge == "mean" else 1)
 
 
 def plus(a: Any, b: Any) -> Any:

@@ -13,7 +13,7 @@ from jaxrnn.layers import Bidirectional, Stack, Unroll
 from jaxrnn.testing._case import Answer, Case, jit, numpy, pull
 from jaxrnn.testing._compare import same, slope
 from jaxrnn.testing._law import law
-from jaxrnn.testing._trees import known, plus, rebuild, unrolls, zeros_like
+from jaxrnn.testing._trees import halves, known, merged, plus, rebuild, unrolls, zeros_like
 
 
 def float64(layer: Any) -> bool:
@@ -123,18 +123,22 @@ def stack_is_composition(case: Case) -> None:
 
 @law(fits=lambda layer: isinstance(layer, Bidirectional))
 def bidirectional_is_two_unrolls(case: Case) -> None:
-    """ys = [forward, backward] along the features; dxs is the sum of both."""
-    layers, width = unrolls(case.layer), case.layer.forward.output_size
-    halves = [case.dys[..., :width], case.dys[..., width:]]
-    there, back = (
-        case.but(layer=layer, params=params, carry=carry, dcarry=dcarry, dys=dys).answer()
-        for layer, params, carry, dcarry, dys in zip(
-            layers, case.params, case.carry, case.dcarry, halves, strict=True
-        )
-    )
+    """ys = [forward, backward] along the features, or what `merge` makes of the two; dxs is the sum
+    of both."""
+    layer = case.layer
+    each = list(zip(unrolls(layer), case.params, case.carry, case.dcarry, strict=True))
+
+    def answers(*dys: np.ndarray) -> list[Answer]:
+        fields = ("layer", "params", "carry", "dcarry", "dys")
+        asked = [(*one, d) for one, d in zip(each, dys, strict=True)]
+        return [case.but(**dict(zip(fields, one, strict=True))).answer() for one in asked]
+
+    nothing = np.zeros((*case.xs.shape[:-1], 1), case.xs.dtype)
+    outputs = answers(*(np.repeat(nothing, it.output_size, axis=-1) for it in unrolls(layer)))
+    there, back = answers(*halves(layer, case.dys, *(answer.ys for answer in outputs)))
     want = Answer(
         carry=(there.carry, back.carry),
-        ys=np.concatenate([there.ys, back.ys], axis=-1),
+        ys=merged(layer, there.ys, back.ys),
         dparams=(there.dparams, back.dparams),
         dcarry=(there.dcarry, back.dcarry),
         dxs=there.dxs + back.dxs,

@@ -1,0 +1,88 @@
+"""Layer normalisation of what a layer reads."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxrnn import _checks, _containers
+from jaxrnn._checks import quote
+from jaxrnn._types import Layer, Params, brief
+from jaxrnn.layers._around import Around
+
+
+@_containers.params
+@dataclasses.dataclass(frozen=True, eq=False)
+class NormalizeParams:
+    """The layer's own params; scale (I), shift (I)."""
+
+    layer: Params
+    scale: jax.Array
+    shift: jax.Array
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Normalize(Around):
+    """See :func:`normalize`. Params are NormalizeParams; carries are the layer's own."""
+
+    epsilon: float = 1e-5
+
+    __repr__ = brief
+
+    def __post_init__(self):
+        super().__post_init__()
+        if isinstance(self.epsilon, bool) or not isinstance(self.epsilon, int | float):
+            raise TypeError(f"`epsilon` must be a number, got {quote(self.epsilon)}.")
+        if not 0 < self.epsilon < math.inf:
+            raise ValueError(f"`epsilon` must be positive and finite, got {self.epsilon}.")
+        object.__setattr__(self, "epsilon", float(self.epsilon))
+
+    @property
+    def output_size(self) -> int:
+        return self.layer.output_size
+
+    def init(self, key: jax.Array, input_size: int, dtype: Any = None) -> NormalizeParams:
+        _containers.tell_flax()
+        size, wanted = (_checks.positive("input_size", input_size),), _checks.float_dtype(dtype)
+        inner = self.layer.init(key, input_size, dtype)
+        return NormalizeParams(inner, jnp.ones(size, wanted), jnp.zeros(size, wanted))
+
+    def _inner(self, params):
+        return self._of(NormalizeParams, params).layer
+
+    def _before(self, params, xs):
+        self._features(xs, jnp.size(params.scale))
+        self._same_dtype("xs", xs, params.scale)
+        return normalized(xs, params.scale, params.shift, self.epsilon)
+
+
+@partial(jax.checkpoint, static_argnums=3)  # its parts are worth less than the room of five xs
+def normalized(xs: jax.Array, scale: jax.Array, shift: jax.Array, epsilon: float) -> jax.Array:
+    """In float32 at least, and rounded once: sums of 16-bit numbers would lose what differs. For
+    the way back it is computed again."""
+    dtype = _checks.at_least_float32(xs.dtype)
+    wide = xs.astype(dtype)
+    centred = wide - wide.mean(axis=-1, keepdims=True)
+    variance = (centred**2).mean(axis=-1, keepdims=True)
+    scale, shift = (jnp.broadcast_to(a.astype(dtype), xs.shape) for a in (scale, shift))
+    return (centred * jax.lax.rsqrt(variance + epsilon) * scale + shift).astype(xs.dtype)
+
+
+def normalize(layer: Layer, epsilon: float = 1e-5) -> Normalize:
+    """A layer that reads xs normalised over its features, at each instant alone (Ba et al. 2016)::
+
+        ys = layer((xs - μ) / √(σ² + ε) ⊙ scale + shift)
+
+    with μ and σ² the mean and the variance of the I features of that instant, and `epsilon` for ε.
+    `scale` (I) begins as ones, `shift` (I) as zeros. Of 16-bit inputs μ, σ² and all else are
+    computed in float32, and what the layer reads is rounded once.
+
+    Padding is the layer's. Raises TypeError for token ids, and for xs of another dtype than the
+    params'.
+    """
+    return Normalize(layer, epsilon)
