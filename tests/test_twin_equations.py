@@ -291,7 +291,11 @@ def test_qrnn_is_a_convolution_that_sees_no_future(rng, window):
             a[t] += padded[window - 1 + t - lag] @ w_x[-1 - lag]
     z, f, o = np.split(a + b, 3, axis=-1)
     ys = sigma(o) * by_products(sigma(f), (1 - sigma(f)) * np.tanh(z), c)
-    assert_says(cell, Params(w_x=w_x, b=b), ref.QRNNCarry(c, tuple(past)), xs, ys)
+    sums = [  # of what comes before, in the window that is `ahead` instants ahead
+        sum(padded[window - 1 + ahead - lag] @ w_x[-1 - lag] for lag in range(ahead + 1, window))
+        for ahead in range(window - 1)
+    ]
+    assert_says(cell, Params(w_x=w_x, b=b), ref.QRNNCarry(c, tuple(sums)), xs, ys)
 
 
 def test_lru_is_a_sum_of_powers(rng):
