@@ -25,6 +25,7 @@ from jaxrnn._axes import vary_alike
 from jaxrnn.engine import _blocks, _instant
 from jaxrnn.engine._derived import projected, shared_leaves
 from jaxrnn.engine._loop import instant
+from jaxrnn.engine._overwrite import steps as steps_of
 from jaxrnn.engine._project import project
 from jaxrnn.engine._read import Reading
 from jaxrnn.engine._units import leaves_read
@@ -70,11 +71,10 @@ def _walk(reading: Reading, reverse: bool, shared: list, first: list, xs: list) 
 
 def _solved(reading, reverse, T, w, drives, first) -> tuple[list, Turns]:
     """The carries after every instant."""
-    tolerance = ULPS * jnp.finfo(first[0].dtype).eps
 
     def unsettled(state):
-        turns, moved, _ = state
-        return ~(moved <= tolerance) & (turns < MOST)
+        turns, settled, _ = state
+        return ~settled & (turns < MOST)
 
     def turn(state):
         turns, _, carries = state
@@ -83,17 +83,16 @@ def _solved(reading, reverse, T, w, drives, first) -> tuple[list, Turns]:
         rest = [f - z for f, z in zip(after, carries, strict=True)]
         steps = _blocks.solve(reverse, blocks, rest)
         moved = [z + d for z, d in zip(carries, steps, strict=True)]
-        far = [jnp.max(jnp.abs(d) / (1 + jnp.abs(z))) for d, z in zip(steps, moved, strict=True)]
+        settled = jnp.stack([*map(_is_last, steps, moved)]).all()
         # What overflowed begins anew: f is right once what is before it is.
         moved = [jnp.where(jnp.isfinite(z), z, f) for z, f in zip(moved, after, strict=True)]
-        return turns + 1, jnp.max(jnp.stack(far)), moved
+        return turns + 1, settled, moved
 
     # A state that the cell can be in: that of a first step everywhere.
     begin = [jnp.broadcast_to(a, (T, *a.shape)) for a in first]
     guess = _at_once(reading, w, begin, drives)[0]
-    state = vary_alike((jnp.zeros((), jnp.int32), jnp.full((), jnp.inf, first[0].dtype), guess))
-    turns, moved, carries = jax.lax.while_loop(unsettled, turn, state)
-    settled = moved <= tolerance
+    state = vary_alike((jnp.zeros((), jnp.int32), jnp.zeros((), bool), guess))
+    turns, settled, carries = jax.lax.while_loop(unsettled, turn, state)
 
     def step(carry, drives):
         after, _, _ = instant(reading, w, carry, drives)
@@ -101,12 +100,19 @@ def _solved(reading, reverse, T, w, drives, first) -> tuple[list, Turns]:
 
     def by_steps(state):
         left, _ = state
-        return left - 1, jax.lax.scan(step, first, drives, reverse=reverse)[1]
+        _, carries = jax.lax.scan(step, first, drives, length=steps_of(T), reverse=reverse)
+        return left - 1, carries
 
     # A loop of one turn or none, for under `jax.vmap` a condition does both sides.
     left = jnp.where(settled, 0, 1)
     _, carries = jax.lax.while_loop(lambda state: state[0] > 0, by_steps, (left, carries))
     return carries, Turns(turns, settled)
+
+
+def _is_last(step: jax.Array, moved: jax.Array) -> jax.Array:
+    """Was it small everywhere? Not where anything is no number, whatever a maximum makes of it."""
+    near = jnp.abs(step) <= ULPS * jnp.finfo(step.dtype).eps * (1 + jnp.abs(moved))
+    return (near & jnp.isfinite(moved)).all()
 
 
 def _at_once(reading, w, before, drives):
@@ -178,8 +184,7 @@ def _backwards(reading, reverse, residuals, cotangents):
     turned = {(j, i): ahead(a) for (i, j), a in blocks.items()}
     slopes = _blocks.solve(not reverse, turned, rest)
     dw, dbefore, ddrives = pull((slopes, douts))
-    dw, ddrives = (put([None] * len(of), at, d) for of, at, d in
-                   ((w, at_w, dw), (drives, at_drives, ddrives)))
+    dw, ddrives = put([None] * len(w), at_w, dw), put([None] * len(drives), at_drives, ddrives)
     dshared, dxs = back(dw, ddrives)
     return dshared, [a[-1 if reverse else 0] for a in dbefore], dxs
 
