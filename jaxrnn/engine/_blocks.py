@@ -41,7 +41,7 @@ def _in_order(pairs: Pairs, k: int) -> list[list[int]]:
 
 
 def _scanned(reverse: bool, blocks: Blocks, rest: dict[int, jax.Array]) -> dict:
-    """Few arrays, the blocks (T, k, k, …) and the rest (T, k, 1, …), for XLA compiles each level."""
+    """In few arrays, (T, k, k, …) and (T, k, 1, …): XLA compiles each level of the scan."""
     zero = jnp.zeros_like(next(iter(rest.values())))
     rows = [jnp.stack([blocks.get((i, j), zero) for j in rest], axis=1) for i in rest]
     whole = jnp.stack(rows, axis=1), jnp.stack([*rest.values()], axis=1)[:, :, None]

@@ -70,14 +70,12 @@ def _newton_fits(question: Question) -> str | None:
     return _newton.why_not(question.reading)
 
 
-def _newton_walk(question: Question, keep: str, reverse: bool, *given: Any) -> Any:
+def _newton_walk(q: Any, keep: str, reverse: bool, shared: Any, carry: Any, timed: Any) -> Any:
     """In float32 at least, as the instant was read: what rounds to 16 bits never settles."""
     del keep  # refused by the table, or done in chunks
-    shared, carry, timed = given
-    want = jax.eval_shape(question.body, shared, carry, jax.tree.map(lambda a: a[0], timed))
-    after, outs = _newton.walk(question.reading, reverse, *map(_sums.widened, given))
-    carry, y = want
-    return _sums.like(after, carry), _sums.like(outs, y)
+    want = jax.eval_shape(q.body, shared, carry, jax.tree.map(lambda a: a[0], timed))
+    wide = _sums.widened((shared, carry, timed))
+    return _sums.like(_newton.walk(q.reading, reverse, *wide), want)
 
 
 def _linear_path(solver: str, fits: Callable = _linear_fits) -> Path:
@@ -98,11 +96,10 @@ def ask(body: Callable, narrow: Any, shared: Any, carry: Any, timed: Any, **aske
     """The question of a walk of `body`; `timed` is one instant, that only the plain scan spares."""
     reading, unread = None, ""
     if asked["engine"] != "scan":
-        given = shared, carry, timed
         if asked["engine"] == "newton":
-            given = map(_sums.widened, given)
+            shared, carry, timed = _sums.widened((shared, carry, timed))
         try:
-            reading = Reading(body, *given, narrow)
+            reading = Reading(body, shared, carry, timed, narrow)
         except Unread as why:
             unread = str(why)
     return Question(body, reading, unread, platform=jax.default_backend(), **asked)

@@ -17,13 +17,81 @@ from jax.extend.core import Literal
 
 from jaxrnn.engine._read import Reading
 
-NUMBER_BY_NUMBER = frozenset(
-    """abs acos acosh add add_any and asin asinh atan atan2 atanh cbrt ceil clamp convert_element_type
-    copy copy_p cos cosh digamma div eq erf erf_inv erfc exp exp2 expm1 floor ge gt integer_pow
-    is_finite le lgamma log log1p logistic lt max min mul ne neg nextafter not or pow
-    reduce_precision rem round rsqrt select_n sign sin sinh sqrt square stop_gradient sub tan tanh
-    xor""".split()
-)
+NUMBER_BY_NUMBER = {
+    *(
+        "add",
+        "add_any",
+        "sub",
+        "mul",
+        "div",
+        "neg",
+        "rem",
+        "abs",
+        "sign",
+        "square",
+        "integer_pow",
+        "pow",
+        "sqrt",
+        "rsqrt",
+        "cbrt",
+    ),
+    *(
+        "exp",
+        "exp2",
+        "expm1",
+        "log",
+        "log1p",
+        "logistic",
+        "tanh",
+        "erf",
+        "erfc",
+        "erf_inv",
+        "lgamma",
+        "digamma",
+    ),
+    *(
+        "sin",
+        "cos",
+        "tan",
+        "asin",
+        "acos",
+        "atan",
+        "atan2",
+        "sinh",
+        "cosh",
+        "asinh",
+        "acosh",
+        "atanh",
+    ),
+    *(
+        "max",
+        "min",
+        "clamp",
+        "select_n",
+        "eq",
+        "ne",
+        "lt",
+        "le",
+        "gt",
+        "ge",
+        "and",
+        "or",
+        "not",
+        "xor",
+        "is_finite",
+    ),
+    *(
+        "floor",
+        "ceil",
+        "round",
+        "nextafter",
+        "reduce_precision",
+        "convert_element_type",
+        "copy",
+        "copy_p",
+        "stop_gradient",
+    ),
+}
 # What moves numbers and makes none: the same, of NumPy's arrays.
 MOVES = {
     "broadcast_in_dim": lambda a, p: _spread(a, p["shape"], p["broadcast_dimensions"]),
@@ -34,6 +102,7 @@ MOVES = {
     "squeeze": lambda a, p: a.squeeze(tuple(p["dimensions"])),
     "transpose": lambda a, p: a.transpose(p["permutation"]),
 }
+CALLS = {"jit": "jaxpr", "pjit": "jaxpr", "custom_jvp_call": "call_jaxpr"}
 NO_UNIT = -1
 
 
@@ -103,9 +172,8 @@ def _through(e: Any, values: list) -> list:
         return [_merged(name, values)]
     if name == "optimization_barrier":
         return values
-    if inner := e.params.get("call_jaxpr" if name == "custom_jvp_call" else "jaxpr"):
-        if name in ("custom_jvp_call", "jit", "pjit"):
-            return _inside(inner.jaxpr, values)
+    if name in CALLS:
+        return _inside(e.params[CALLS[name]].jaxpr, values)
     leaves = frozenset().union(*(value.leaves for value in values if value is not None))
     if name in MOVES:
         moved = MOVES[name](values[0].units, e.params)
