@@ -190,12 +190,12 @@ def test_what_does_not_settle_has_the_gradients_of_the_scan():
     """Units of two states, that the inputs throw to and fro: many turns, or too many."""
     cell = hard(4.0)
     asked = question(cell, 80)
-    answers = [
+    got, want = (
         jax.value_and_grad(lambda p, of=of: (of.apply(p, *asked[1:])[1] ** 2).sum())(asked[0])
         for of in (newton(cell), unroll(cell, engine="scan"))
-    ]
+    )
     assert not engine.newton_turns(newton(cell), *asked).settled
-    same(*answers, 1e-10)
+    same(got, want, 1e-10)
 
 
 def test_one_of_many_does_not_settle():
