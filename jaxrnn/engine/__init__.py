@@ -59,8 +59,8 @@ def walk(
     matmul_dtype: str | None = None,
 ) -> tuple[Carry, jax.Array]:
     """Final carry and ys (T, *batch, output_size); ys are zero where `when` says not valid."""
-    how = {"reverse": reverse, "engine": engine, "keep": keep, "matmul_dtype": matmul_dtype}
-    asked = _asked(cell, params, carry, xs, when, masks, **how)
+    how = _How(reverse, engine, keep, matmul_dtype)
+    asked = _asked(cell, params, carry, xs, when, masks, how)
 
     def part(shared: Any, carry: Carry, timed: Any) -> tuple[Carry, jax.Array]:
         return asked.path.walk(asked.question, keep, reverse, shared, carry, timed)
@@ -85,8 +85,8 @@ def newton_turns(
     if carry is None:
         carry = layer.initial_carry(params, batch_shape)
     given = when((xs.shape[0], *batch_shape), lengths, mask, resets)
-    how = {"reverse": layer.reverse, "keep": "gates", "matmul_dtype": layer.matmul_dtype}
-    asked = _asked(layer.cell, params, carry, xs, given, NO_MASKS, engine="newton", **how)
+    how = _How(layer.reverse, "newton", "gates", layer.matmul_dtype)
+    asked = _asked(layer.cell, params, carry, xs, given, NO_MASKS, how)
     of = widened((asked.shared, asked.inside, asked.timed))
     return _newton.count(asked.question.reading, layer.reverse, *of)
 
@@ -103,19 +103,17 @@ class _Asked(NamedTuple):
     timed: tuple[jax.Array, When]
 
 
+class _How(NamedTuple):
+    reverse: bool
+    engine: str
+    keep: str
+    matmul_dtype: str | None
+
+
 def _asked(
-    cell: Cell,
-    params: Any,
-    carry: Carry,
-    xs: jax.Array,
-    when: When,
-    masks: Masks,
-    *,
-    reverse: bool,
-    engine: str,
-    keep: str,
-    matmul_dtype: Any,
+    cell: Cell, params: Any, carry: Carry, xs: jax.Array, when: When, masks: Masks, how: _How
 ) -> _Asked:
+    reverse, engine, keep, matmul_dtype = how
     xs, start = clean(when.valid, xs), None
     engine = "scan" if xs.shape[0] == 0 else engine  # there is no instant to read
     if when.fresh is not None:

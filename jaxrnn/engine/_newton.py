@@ -5,8 +5,7 @@ The carries z of all of time solve z_t = f_t(z_{t-1}). Of a guess, each turn com
 their Jacobians J_t, k × k for a unit of k leaves, and adds d, the solution of the linear recurrence
 d_t = J_t d_{t-1} + f_t(z_{t-1}) - z_t, one associative scan. After n turns the first n instants are
 right whatever the guess; near the solution, each turn doubles the digits. What has not settled
-after `MOST` turns is walked step by step instead, so that the answer is the plain scan's at all
-times; how many turns it took, `count` tells.
+after `MOST` turns is walked step by step; how many turns it took, `count` tells.
 
 The adjoint is that of the solution, by one more such recurrence from the other end: nothing goes
 back through the turns.
@@ -72,28 +71,6 @@ def _walk(reading: Reading, reverse: bool, shared: list, first: list, xs: list) 
 def _solved(reading, reverse, T, w, drives, first) -> tuple[list, Turns]:
     """The carries after every instant."""
 
-    def unsettled(state):
-        turns, settled, _ = state
-        return ~settled & (turns < MOST)
-
-    def turn(state):
-        turns, _, carries = state
-        before = _before(reverse, first, carries)
-        after, blocks = _linearised(reading, w, before, drives)
-        rest = [f - z for f, z in zip(after, carries, strict=True)]
-        steps = _blocks.solve(reverse, blocks, rest)
-        moved = [z + d for z, d in zip(carries, steps, strict=True)]
-        settled = jnp.stack([*map(_is_last, steps, moved)]).all()
-        # What overflowed begins anew: f is right once what is before it is.
-        moved = [jnp.where(jnp.isfinite(z), z, f) for z, f in zip(moved, after, strict=True)]
-        return turns + 1, settled, moved
-
-    # A state that the cell can be in: that of a first step everywhere.
-    begin = [jnp.broadcast_to(a, (T, *a.shape)) for a in first]
-    guess = _at_once(reading, w, begin, drives)[0]
-    state = vary_alike((jnp.zeros((), jnp.int32), jnp.zeros((), bool), guess))
-    turns, settled, carries = jax.lax.while_loop(unsettled, turn, state)
-
     def step(carry, drives):
         after, _, _ = instant(reading, w, carry, drives)
         return after, after
@@ -103,10 +80,36 @@ def _solved(reading, reverse, T, w, drives, first) -> tuple[list, Turns]:
         _, carries = jax.lax.scan(step, first, drives, length=steps_of(T), reverse=reverse)
         return left - 1, carries
 
+    # A state that the cell can be in: that of a first step everywhere.
+    begin = [jnp.broadcast_to(a, (T, *a.shape)) for a in first]
+    guess = _at_once(reading, w, begin, drives)[0]
+    turns, settled, carries = _turned(reading, reverse, w, drives, first, guess)
     # A loop of one turn or none, for under `jax.vmap` a condition does both sides.
     left = jnp.where(settled, 0, 1)
     _, carries = jax.lax.while_loop(lambda state: state[0] > 0, by_steps, (left, carries))
     return carries, Turns(turns, settled)
+
+
+def _turned(reading, reverse, w, drives, first, guess) -> tuple[jax.Array, jax.Array, list]:
+    """Turns, whether they settled, and the carries that they came to."""
+
+    def unsettled(state):
+        turns, settled, _ = state
+        return ~settled & (turns < MOST)
+
+    def turn(state):
+        turns, _, carries = state
+        after, blocks = _linearised(reading, w, _before(reverse, first, carries), drives)
+        rest = [f - z for f, z in zip(after, carries, strict=True)]
+        steps = _blocks.solve(reverse, blocks, rest)
+        moved = [z + d for z, d in zip(carries, steps, strict=True)]
+        settled = jnp.stack([*map(_is_last, steps, moved)]).all()
+        # What overflowed begins anew: f is right once what is before it is.
+        moved = [jnp.where(jnp.isfinite(z), z, f) for z, f in zip(moved, after, strict=True)]
+        return turns + 1, settled, moved
+
+    nothing = vary_alike((jnp.zeros((), jnp.int32), jnp.zeros((), bool), guess))
+    return jax.lax.while_loop(unsettled, turn, nothing)
 
 
 def _is_last(step: jax.Array, moved: jax.Array) -> jax.Array:
@@ -154,6 +157,10 @@ def _plain(reading, reverse, shared, first, xs):
     return jax.lax.scan(body, first, xs, reverse=reverse)[1]
 
 
+def _one_way(reading, *_):
+    return reading.one_way
+
+
 def _forwards(reading, reverse, *given):
     """Its own answer, which a derivative of the derivative goes through in turn."""
     carries, outs = run(reading, reverse, *given)
@@ -161,9 +168,9 @@ def _forwards(reading, reverse, *given):
 
 
 def _backwards(reading, reverse, residuals, cotangents):
-    shared, first, xs, carries = residuals
+    (shared, first, xs, carries), (dcarries, douts) = residuals, cotangents
     (w, drives), back = projected(reading, shared, xs)
-    before, (dcarries, douts) = _before(reverse, first, carries), cotangents
+    before, end = _before(reverse, first, carries), 0 if reverse else -1
     at_w, at_drives, at_outs = floats(w), floats(drives), floats(douts)
 
     def instants(w_here, before, drives_here):
@@ -174,7 +181,6 @@ def _backwards(reading, reverse, residuals, cotangents):
     _, pull = jax.vjp(instants, pick(w, at_w), before, pick(drives, at_drives))
     douts, nothing = pick(douts, at_outs), [jnp.zeros_like(a) for a in dcarries]
     _, through_outs, _ = pull((nothing, douts))
-    end = 0 if reverse else -1
 
     def ahead(a):  # what comes of the instant after it; of the last, nothing
         return jnp.roll(a, 1 if reverse else -1, axis=0).at[end].set(0)
@@ -189,11 +195,4 @@ def _backwards(reading, reverse, residuals, cotangents):
     return dshared, [a[-1 if reverse else 0] for a in dbefore], dxs
 
 
-run = with_adjoint(
-    _walk,
-    _forwards,
-    _backwards,
-    fixed=2,
-    plain=_plain,
-    only_backwards=lambda reading, *_: reading.one_way,
-)
+run = with_adjoint(_walk, _forwards, _backwards, fixed=2, plain=_plain, only_backwards=_one_way)
