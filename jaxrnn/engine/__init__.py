@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -13,10 +13,11 @@ import jax.numpy as jnp
 from jaxrnn import _checks
 from jaxrnn._axes import vary_alike
 from jaxrnn._types import Carry, Cell, When
-from jaxrnn.engine import _instant
+from jaxrnn.engine import _instant, _newton
 from jaxrnn.engine._chunks import in_chunks
 from jaxrnn.engine._explain import Explanation, choose, explain
 from jaxrnn.engine._instant import NO_MASKS, Masks, Places
+from jaxrnn.engine._newton import Turns
 from jaxrnn.engine._paths import ENGINES, Engine, Keep, ask, take
 from jaxrnn.engine._read import Reading, Unread
 from jaxrnn.engine._sums import like, widened
@@ -30,9 +31,11 @@ __all__ = [
     "Keep",
     "Masks",
     "Places",
+    "Turns",
     "choose",
     "explain",
     "hold",
+    "newton_turns",
     "read",
     "rounded",
     "walk",
@@ -56,6 +59,61 @@ def walk(
     matmul_dtype: str | None = None,
 ) -> tuple[Carry, jax.Array]:
     """Final carry and ys (T, *batch, output_size); ys are zero where `when` says not valid."""
+    how = _How(reverse, engine, keep, matmul_dtype)
+    asked = _asked(cell, params, carry, xs, when, masks, how)
+
+    def part(shared: Any, carry: Carry, timed: Any) -> tuple[Carry, jax.Array]:
+        return asked.path.walk(asked.question, keep, reverse, shared, carry, timed)
+
+    walk_all: Callable = partial(part, asked.shared)
+    if keep == "chunks":
+        wide = widened(asked.shared)
+        chunk = jax.checkpoint(lambda *of: part(like(wide, asked.shared), *of), prevent_cse=False)
+        walk_all = partial(in_chunks, chunk, reverse)
+    after, ys = walk_all(asked.inside, asked.timed)
+    return select(busy(asked.timed[1]), after, asked.carry), ys
+
+
+def newton_turns(
+    layer: Any, params: Any, carry: Any, xs: Any, *, lengths=None, mask=None, resets=None
+) -> Turns:
+    """How many turns ``engine="newton"`` takes where `layer`, an `unroll` without dropout, is asked
+    so, and whether they settled; what did not is walked step by step. May be mapped and jitted.
+
+    ValueError where it does not fit."""
+    batch_shape = _checks.batch_shape_of(xs)
+    if carry is None:
+        carry = layer.initial_carry(params, batch_shape)
+    given = when((xs.shape[0], *batch_shape), lengths, mask, resets)
+    how = _How(layer.reverse, "newton", "gates", layer.matmul_dtype)
+    asked = _asked(layer.cell, params, carry, xs, given, NO_MASKS, how)
+    of = widened((asked.shared, asked.inside, asked.timed))
+    return _newton.count(asked.question.reading, layer.reverse, *of)
+
+
+class _Asked(NamedTuple):
+    """A walk before it is done: timed is (xs, when), that the instant sees one by one; inside is
+    the carry that it begins with."""
+
+    question: Any
+    path: Any
+    shared: Any
+    carry: Carry
+    inside: Carry
+    timed: tuple[jax.Array, When]
+
+
+class _How(NamedTuple):
+    reverse: bool
+    engine: str
+    keep: str
+    matmul_dtype: str | None
+
+
+def _asked(
+    cell: Cell, params: Any, carry: Carry, xs: jax.Array, when: When, masks: Masks, how: _How
+) -> _Asked:
+    reverse, engine, keep, matmul_dtype = how
     xs, start = clean(when.valid, xs), None
     engine = "scan" if xs.shape[0] == 0 else engine  # there is no instant to read
     if when.fresh is not None:
@@ -63,6 +121,21 @@ def walk(
     params, carry, xs, start, when, masks = vary_alike((params, carry, xs, start, when, masks))
     shared, one = (params, start, masks), partial(jax.tree.map, lambda a: a[0])
     narrow = matmul_dtype if engine == "scan" else None  # another path rounds what it reads
+    asked = {"steps": xs.shape[0], "keep": keep, "engine": engine}
+    at_first = None if engine == "scan" else one((xs, when))
+    instant = _instant_of(cell, narrow, reverse)
+    question = ask(instant, matmul_dtype, shared, carry, at_first, **asked)
+    path, _ = take(question)
+    if path.name == "scan" and matmul_dtype != narrow:
+        read(cell, params, carry, one(xs))  # says why the products cannot be rounded
+    # A carry that no valid step reads stays outside: steps without effect compute on it, and it
+    # may be NaN.
+    inside = select(reads(when, reverse), carry, jax.tree.map(jnp.zeros_like, carry))
+    return _Asked(question, path, shared, carry, inside, (xs, when))
+
+
+def _instant_of(cell: Cell, narrow: Any, reverse: bool) -> Callable:
+    """``(shared, carry, timed) -> (carry, y)``; `shared` is (params, start, masks)."""
 
     def step(shared, carry, x):
         params, masks = shared
@@ -76,26 +149,7 @@ def walk(
         params, start, masks = shared
         return body(((params, masks), start), carry, timed)
 
-    asked = {"steps": xs.shape[0], "keep": keep, "engine": engine}
-    at_first = None if engine == "scan" else one((xs, when))
-    question = ask(instant, matmul_dtype, shared, carry, at_first, **asked)
-    path, _ = take(question)
-    if path.name == "scan" and matmul_dtype != narrow:
-        read(cell, params, carry, one(xs))  # says why the products cannot be rounded
-
-    def part(shared: Any, carry: Carry, timed: Any) -> tuple[Carry, jax.Array]:
-        return path.walk(question, keep, reverse, shared, carry, timed)
-
-    walk_all: Callable = partial(part, shared)
-    if keep == "chunks":
-        wide = widened(shared)
-        chunk = jax.checkpoint(lambda *of: part(like(wide, shared), *of), prevent_cse=False)
-        walk_all = partial(in_chunks, chunk, reverse)
-    # A carry that no valid step reads stays outside: steps without effect compute on it, and it
-    # may be NaN.
-    inside = select(reads(when, reverse), carry, jax.tree.map(jnp.zeros_like, carry))
-    after, ys = walk_all(inside, (xs, when))
-    return select(busy(when), after, carry), ys
+    return instant
 
 
 def read(cell: Cell, params: Any, carry: Any, x: Any) -> Reading:

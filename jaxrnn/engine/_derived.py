@@ -62,7 +62,7 @@ def plain(reading: Reading, reverse: bool, shared: list, carry: list, xs: list) 
 
 
 def _run_forwards(reading, reverse, shared, carry, xs):
-    (w, drives), back = _projected(reading, shared, xs)
+    (w, drives), back = projected(reading, shared, xs)
     spent = [i for i, v in enumerate(reading.drives) if v in reading.over]
     instead = [reading.points.index(reading.over[reading.drives[i]]) for i in spent]
     shown = {reading.points.index(v): j for v, j in reading.shown.items()}
@@ -94,7 +94,7 @@ def _run_backwards(reading, reverse, residuals, cotangents):
     return dshared, dcarry, dxs
 
 
-def _projected(reading: Reading, shared: list, xs: list) -> tuple[Any, Callable]:
+def projected(reading: Reading, shared: list, xs: list) -> tuple[Any, Callable]:
     """What `project` gives, and its adjoint: of cotangents, those of shared and xs, None for
     none."""
     at_shared, at_xs = floats(shared), floats(xs)
@@ -138,7 +138,7 @@ def _lean_forwards(reading, reverse, shared, carry, xs):
     Chunks, both ways, for then no drive or joint is there for all of time."""
 
     def chunk(carry, xs):
-        (w, drives), _ = _projected(reading, shared, xs)
+        (w, drives), _ = projected(reading, shared, xs)
 
         def body(carry, drives):
             after, outs, _ = instant(reading, w, carry, drives)
@@ -160,7 +160,7 @@ def _lean_backwards(reading, reverse, residuals, cotangents):
 
     def chunk(state, timed):
         (dshared, dafter), (xs, before, douts) = state, timed
-        (w, drives), back = _projected(reading, shared, xs)
+        (w, drives), back = projected(reading, shared, xs)
         _, _, points = jax.vmap(partial(instant, reading), (None, 0, 0))(w, before, drives)
         kept, cts = (_read(reading, drives), points), (put(before, at_carry, dafter), douts)
         dw, dbefore, ddrives = adjoint(reading, reverse, w, before, *kept, *cts)

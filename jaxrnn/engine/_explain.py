@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxrnn import _checks
 from jaxrnn._types import Cell
-from jaxrnn.engine import _instant, _pairs
+from jaxrnn.engine import _instant, _newton, _pairs
 from jaxrnn.engine._joint import Joint
 from jaxrnn.engine._paths import ENGINES, ask, take
 from jaxrnn.engine._read import Reading
@@ -33,6 +33,7 @@ class Explanation(NamedTuple):
     products: str
     kept: str
     linear: str
+    units: str
     path: str
 
     def __str__(self) -> str:
@@ -52,14 +53,15 @@ def explain(cell: Cell, input_size: int | None = None) -> Explanation:
     """Print what a walk of `cell` over features (I = `input_size`; None: its output size) does
     once, what for all of time at once, what in the loop; its products there, how many weights each
     multiplies at once, and how many terms are added that wait for no carry; what is kept of each
-    instant for the way back; whether it is linear in its carry, leaf by leaf; and the path taken
+    instant for the way back; whether it is linear in its carry, leaf by leaf; whether each of its
+    units sees itself alone; and the path taken
     (see :func:`jaxrnn.unroll`). Shapes are of a batch of 2."""
     _checks.cell("explain", cell)
     question = _question(cell, input_size)
     path, refused = take(question)
     chosen = "; ".join([path.name, *(f"not {name}: {why}" for name, why in refused.items())])
     r = question.reading
-    told: tuple[str, ...] = ("unread",) * 6 if r is None else _told(r)
+    told: tuple[str, ...] = ("unread",) * 7 if r is None else _told(r)
     explanation = Explanation._make((_checks.quote(cell), *told, chosen))
     print(explanation)
     return explanation
@@ -91,6 +93,7 @@ def _told(r: Reading) -> tuple[str, ...]:
         "; ".join(products) or "none",
         ", ".join(map(_form, r.kept)) or "nothing",
         _pairs.why_not(r) or "yes",
+        _newton.why_not(r) or "each sees itself alone",
     )
 
 

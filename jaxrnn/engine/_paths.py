@@ -7,10 +7,10 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 
-from jaxrnn.engine import _derived, _linear, _pairs, _plain
+from jaxrnn.engine import _derived, _linear, _newton, _pairs, _plain, _sums
 from jaxrnn.engine._read import Reading, Unread
 
-Engine = Literal["auto", "associative", "derived", "sequential", "chunked", "scan"]
+Engine = Literal["auto", "associative", "derived", "sequential", "chunked", "newton", "scan"]
 ENGINES = get_args(Engine)
 Keep = Literal["gates", "carries", "chunks"]
 
@@ -61,6 +61,23 @@ def _associative_fits(question: Question) -> str | None:
     return _linear_fits(question)
 
 
+def _newton_fits(question: Question) -> str | None:
+    why = _derived_fits(question)
+    if why is not None or question.reading is None:
+        return why
+    if question.keep == "carries":
+        return 'keep="carries" is no less than Newton\'s walk keeps.'
+    return _newton.why_not(question.reading)
+
+
+def _newton_walk(q: Any, keep: str, reverse: bool, shared: Any, carry: Any, timed: Any) -> Any:
+    """In float32 at least, as the instant was read: what rounds to 16 bits never settles."""
+    del keep  # refused by the table, or done in chunks
+    want = jax.eval_shape(q.body, shared, carry, jax.tree.map(lambda a: a[0], timed))
+    wide = _sums.widened((shared, carry, timed))
+    return _sums.like(_newton.walk(q.reading, reverse, *wide), want)
+
+
 def _linear_path(solver: str, fits: Callable = _linear_fits) -> Path:
     return Path(solver, fits, lambda q, *how: _linear.walk(solver, q.reading, *how))
 
@@ -70,6 +87,7 @@ PATHS = (
     Path("derived", _derived_fits, lambda q, *how: _derived.walk(q.reading, *how)),
     _linear_path("sequential"),
     _linear_path("chunked"),
+    Path("newton", _newton_fits, _newton_walk),
     Path("scan", lambda question: None, lambda q, *how: _plain.walk(q.body, *how)),
 )
 
@@ -78,6 +96,8 @@ def ask(body: Callable, narrow: Any, shared: Any, carry: Any, timed: Any, **aske
     """The question of a walk of `body`; `timed` is one instant, that only the plain scan spares."""
     reading, unread = None, ""
     if asked["engine"] != "scan":
+        if asked["engine"] == "newton":
+            shared, carry, timed = _sums.widened((shared, carry, timed))
         try:
             reading = Reading(body, shared, carry, timed, narrow)
         except Unread as why:
