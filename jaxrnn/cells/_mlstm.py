@@ -83,19 +83,24 @@ class MLSTM(_declared.Declared):
     def step(self, params, carry, x):
         """x (*batch, I), or token ids (*batch) -> y (*batch, H)."""
         self.check(params, carry, x)
-        a = plus(inputs(params.w_x, x), params.b)
-        heads = (*a.shape[:-1], self.heads, self.hidden_size // self.heads)
-        q, k, v, o = (part.reshape(heads) for part in jnp.split(a, 4, axis=-1))
-        k = k * heads[-1] ** -0.5
-        i, f = jnp.split(plus(inputs(params.w_g, x), params.b_g), 2, axis=-1)
-        i, f, m = _stabilised.gates(self.forget, i, f, carry.m)
-        i, f, least = (jnp.expand_dims(gate, -1) for gate in (i, f, jnp.exp(-m)))
+        q, k, v, o, log_i, log_f = self.parts(params, x)
+        i, f, m = _stabilised.gates(log_f, log_i, carry.m)
+        i, f, least = (jnp.expand_dims(gate, -1) for gate in (i, f, _stabilised.least(m)))
         c = jnp.expand_dims(f, -1) * carry.c + jnp.expand_dims(i * v, -1) * jnp.expand_dims(k, -2)
         n = f * carry.n + i * k
         read = jnp.squeeze(c @ jnp.expand_dims(q, -1), -1)
         weight = jnp.abs(jnp.sum(n * q, axis=-1, keepdims=True))
         y = jax.nn.sigmoid(o) * read / jnp.maximum(weight, least)
-        return MLSTMCarry(c, n, m), y.reshape(*a.shape[:-1], self.hidden_size)
+        return MLSTMCarry(c, n, m), y.reshape(*y.shape[:-2], self.hidden_size)
+
+    def parts(self, params: MLSTMParams, x: jax.Array) -> tuple[jax.Array, ...]:
+        """What waits for x alone: q, k, v and the output gate's sum (…, heads, D); log i and log f
+        (…, heads)."""
+        a = plus(inputs(params.w_x, x), params.b)
+        heads = (*a.shape[:-1], self.heads, self.hidden_size // self.heads)
+        q, k, v, o = (part.reshape(heads) for part in jnp.split(a, 4, axis=-1))
+        i, f = jnp.split(plus(inputs(params.w_g, x), params.b_g), 2, axis=-1)
+        return q, k * heads[-1] ** -0.5, v, o, i, _stabilised.log_forget(self.forget, f)
 
 
 mlstm = MLSTM

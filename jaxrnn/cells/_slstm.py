@@ -85,7 +85,7 @@ class SLSTM(_declared.Declared):
         self.check(params, carry, x)
         a = plus(inputs(params.w_x, x), params.b) + self._mixed(params.w_h, carry.h)
         i, f, z, o = jnp.split(a, 4, axis=-1)
-        i, f, m = _stabilised.gates(self.forget, i, f, carry.m)
+        i, f, m = _stabilised.gates(_stabilised.log_forget(self.forget, f), i, carry.m)
         c = f * carry.c + i * jnp.tanh(z)
         n = f * carry.n + i
         h = jax.nn.sigmoid(o) * c / n

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import jax
@@ -30,15 +31,25 @@ def nothing(like: jax.Array) -> jax.Array:
     return jnp.full_like(like, -1e30 if jnp.finfo(like.dtype).max > 1e30 else -6e4)
 
 
-def gates(forget: Forget, i: jax.Array, f: jax.Array, m: jax.Array) -> tuple[Any, Any, Any]:
-    """(i, f, m') of the gates' logarithms, as eq. 15–17 have them::
+def log_forget(forget: Forget, f: jax.Array) -> jax.Array:
+    return jax.nn.log_sigmoid(f) if forget == "sigmoid" else f
+
+
+def gates(log_f: jax.Array, log_i: jax.Array, m: jax.Array) -> tuple[Any, Any, Any]:
+    """(i, f, m') as eq. 15–17 have them::
 
     m' = max(log f + m, log i)
-    i' = exp(log i - m'),   f' = exp(log f + m - m')
+    i  = exp(log i - m'),   f = exp(log f + m - m')
     """
-    kept = m + (jax.nn.log_sigmoid(f) if forget == "sigmoid" else f)
-    most = jnp.maximum(kept, i)
-    return jnp.exp(i - most), jnp.exp(kept - most), most
+    kept = m + log_f
+    most = jnp.maximum(kept, log_i)
+    return jnp.exp(log_i - most), jnp.exp(kept - most), most
+
+
+def least(m: jax.Array) -> jax.Array:
+    """exp(-m), below which no normaliser goes; where it would overflow, so large that what it
+    divides is nothing, and has a slope that is a number."""
+    return jnp.exp(jnp.minimum(-m, 0.9 * math.log(float(jnp.finfo(m.dtype).max))))
 
 
 def forget_bias(width: int) -> _declared.Begin:

@@ -121,7 +121,8 @@ def _asked(
     params, carry, xs, start, when, masks = vary_alike((params, carry, xs, start, when, masks))
     shared, one = (params, start, masks), partial(jax.tree.map, lambda a: a[0])
     narrow = matmul_dtype if engine == "scan" else None  # another path rounds what it reads
-    asked = {"steps": xs.shape[0], "keep": keep, "engine": engine}
+    plain = when.zone is None and not jax.tree.leaves(masks) and matmul_dtype is None
+    asked = {"steps": xs.shape[0], "keep": keep, "engine": engine, "cell": cell, "plain": plain}
     at_first = None if engine == "scan" else one((xs, when))
     instant = _instant_of(cell, narrow, reverse)
     question = ask(instant, matmul_dtype, shared, carry, at_first, **asked)

@@ -80,7 +80,7 @@ def _question(cell: Cell, input_size: int | None, engine: str = "auto") -> Any:
             (params, None), carry, (x, _instant.ALWAYS)
         )
 
-    asked = {"steps": None, "keep": "gates", "engine": engine}
+    asked = {"steps": None, "keep": "gates", "engine": engine, "cell": cell, "plain": True}
     return ask(instant, None, params, carry, x, **asked)
 
 

@@ -9,6 +9,7 @@ import jax
 
 from jaxrnn.engine import _derived, _linear, _newton, _pairs, _plain, _sums
 from jaxrnn.engine._read import Reading, Unread
+from jaxrnn.engine.kernels import _mlstm
 
 Engine = Literal["auto", "associative", "derived", "sequential", "chunked", "newton", "scan"]
 ENGINES = get_args(Engine)
@@ -25,10 +26,13 @@ class Question(NamedTuple):
     keep: str
     engine: str
     platform: str
+    cell: Any
+    plain: bool  # nothing laid on the step: no zoneout, masks, 16-bit products
 
 
 class Path(NamedTuple):
-    """``fits(question)`` is None, or the refusal in a sentence; ``walk(question, keep, reverse,
+    """``fits(question)`` is None, or the refusal in a sentence ("" by a kernel of another cell,
+    where nothing is to be told); ``walk(question, keep, reverse,
     shared, carry, timed)`` is `jax.lax.scan` of the question's body."""
 
     name: str
@@ -82,7 +86,13 @@ def _linear_path(solver: str, fits: Callable = _linear_fits) -> Path:
     return Path(solver, fits, lambda q, *how: _linear.walk(solver, q.reading, *how))
 
 
+def _kernel_walk(q: Any, keep: str, *how: Any) -> Any:
+    del keep  # nothing is kept but a memory for each chunk
+    return _mlstm.walk(q.cell, *how)
+
+
 PATHS = (
+    Path("chunked", lambda q: _mlstm.why_not(q.cell, q.plain), _kernel_walk),
     _linear_path("associative", _associative_fits),
     Path("derived", _derived_fits, lambda q, *how: _derived.walk(q.reading, *how)),
     _linear_path("sequential"),
@@ -113,7 +123,9 @@ def take(question: Question) -> tuple[Path, dict[str, str]]:
             continue
         why = path.fits(question)
         if why is None:
+            refused.pop(path.name, None)
             return path, refused
-        refused[path.name] = why
+        if why:
+            refused[path.name] = why
     (why,) = refused.values()
     raise ValueError(f'engine="{question.engine}" does not fit: {why}')
