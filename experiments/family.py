@@ -1,7 +1,7 @@
 """Which cell shall I take? Every cell as a language model of one size, and on two problems of
 memory.
 
-    python experiments/family.py                       # all of it: hours; it goes on where it stopped
+    python experiments/family.py --page docs/family.md       # hours; it goes on where it stopped
     python experiments/family.py --only mingru lstm --seeds 1
 
 Language: Moby Dick as it is, by characters; two layers between an embedding of 64 and the head, of
@@ -128,10 +128,10 @@ def rows(ids: np.ndarray) -> text.Batches:
 
 def writing(lm: jaxrnn.LanguageModel, params: Any, count: int = 500) -> float:
     """Milliseconds a character of one text."""
-    prompt = np.zeros((1, 1), np.int32)
-    jax.block_until_ready(jaxrnn.generation.generate(lm, params, prompt, count))
+    prompt = np.zeros((1, 1), np.int32), np.ones(1, np.int32)
+    jax.block_until_ready(jaxrnn.generation.generate(lm, params, *prompt, count))
     since = time.perf_counter()
-    jax.block_until_ready(jaxrnn.generation.generate(lm, params, prompt, count))
+    jax.block_until_ready(jaxrnn.generation.generate(lm, params, *prompt, count))
     return (time.perf_counter() - since) / count * 1e3
 
 

@@ -11,12 +11,18 @@ from typing import Any
 
 from run_dir import write_whole
 
+ABOUT = (
+    "Measured by `python experiments/family.py`, whose docstring says how: language models of one "
+    "size on Moby Dick by characters, two layers, the same updates for each; and two problems of "
+    "memory. Medians over the seeds, the range behind them. Times are of a shared machine, to be "
+    "read as ratios; the cells themselves are in [cells.md](cells.md)."
+)
 GUESS = {"adding": 1 / 6, "copying": 7 / 8}  # the error of a network that remembers nothing
 
 
 def write(runs: Path, page: Path, lags: Sequence[int]) -> None:
     language, problems = read(runs)
-    parts = ["# Which cell?", _about(runs)]
+    parts = ["# Which cell?", ABOUT]
     if language:
         draw_language(language, page.with_suffix(".language.svg"))
         parts += [f"![bits per character]({page.stem}.language.svg)", _language_table(language)]
@@ -39,15 +45,6 @@ def read(runs: Path) -> tuple[dict[str, list[dict]], dict[tuple[str, int, str], 
         else:
             problems[kind, int(rest[0]), rest[1]].append(told["error"])
     return dict(language), dict(problems)
-
-
-def _about(runs: Path) -> str:
-    return (
-        "Measured by `python experiments/family.py`, whose docstring says how: language models of "
-        "one size on Moby Dick by characters, two layers, the same updates for each; and two "
-        "problems of memory. Medians over the seeds, the range behind them; times are of a shared "
-        "machine, to be read as ratios."
-    )
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

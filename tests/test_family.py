@@ -5,6 +5,7 @@ slow.
 """
 
 import dataclasses
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -83,6 +84,11 @@ def test_every_cell_of_the_door_is_in_a_table():
     ours = {"vanilla", "gru", "lstm"}
     assert {kind(name) for name in CELLS} | ours == {*jaxrnn.cells.CELLS}
     assert {*LINEAR, *DIAGONAL} <= {*CELLS}
+
+
+def test_the_page_of_cells_has_them_all():
+    page = (Path(__file__).parents[1] / "docs" / "cells.md").read_text(encoding="utf-8")
+    assert [name for name in jaxrnn.cells.CELLS if f"`{name}(" not in page] == []
 
 
 # What is refused, in a sentence.

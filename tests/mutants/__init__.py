@@ -10,6 +10,7 @@ from ._derived import DERIVED, FORWARD, OVERWRITE, ROOM
 from ._dropout import DROPOUT, MASKS
 from ._engine import CHUNKS, WALK
 from ._faces import FACES
+from ._family import CHUNKED_MLSTM, FAMILY, STAGES
 from ._generation import EMBEDDING, GENERATION
 from ._initializers import INITIALIZERS
 from ._kit import KIT
@@ -24,6 +25,7 @@ GROUPS = (
     LSTM,
     GRU,
     VANILLA,
+    *FAMILY,
     AFFINE,
     INITIALIZERS,
     READ,
@@ -34,6 +36,8 @@ GROUPS = (
     OVERWRITE,
     FLOAT32,
     LINEAR,
+    STAGES,
+    CHUNKED_MLSTM,
     CHUNKS,
     WALK,
     WHEN,
