@@ -221,4 +221,4 @@ def main(options: Options) -> int:
 
 
 if __name__ == "__main__":
-    command.run(lambda: main(tyro.cli(Options, description=__doc__)))
+    command.run(lambda: main(command.parse(Options)))

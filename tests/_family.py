@@ -14,6 +14,7 @@ CELLS: dict[str, tuple[Any, int]] = {  # and the input size that it is asked wit
     "indrnn": (jaxrnn.indrnn(4), 3),
     "indrnn-tanh": (jaxrnn.indrnn(4, "tanh"), 3),
     "conv_lstm": (jaxrnn.conv_lstm(2, (3,)), 3),
+    "conv_lstm-3d": (jaxrnn.conv_lstm(2, (2, 1, 3), (1, 1, 2)), 6),
     "conv_lstm-2d": (jaxrnn.conv_lstm(1, (2, 3), (3, 2), peepholes=False), 12),
     "slstm": (jaxrnn.slstm(4), 3),
     "slstm-heads": (jaxrnn.slstm(4, 2, "exponential"), 3),

@@ -124,7 +124,7 @@ def test_held_both_ways_and_beside():
     pair = bidirectional(gru(H), merge="sum", padding="held")
     case, gaps, (_, ys) = asked(project(pair, 2))
     p, valid = case.params, case.valid
-    seen = pair.apply(p.layer, case.carry, case.xs, **gaps)[1] @ p.w + p.b
+    seen = np.asarray(pair.apply(p.layer, case.carry, case.xs, **gaps)[1]) @ p.w + np.asarray(p.b)
     shown = np.logical_or.accumulate(valid) | np.logical_or.accumulate(valid[::-1])[::-1]
     same(ys, np.where(shown[..., None], seen, 0))
     held = unroll(gru(I), padding="held")

@@ -88,7 +88,7 @@ def test_what_an_encoding_lacks_is_replaced(encoding, shown):
 
 
 @pytest.mark.parametrize(
-    "name", ["char_lm", "sample", "report", "compare", "reproduce", "bands", "paper_cell"]
+    "name", ["char_lm", "sample", "report", "compare", "reproduce", "bands", "paper_cell", "family"]
 )
 def test_every_command_ends_so_and_takes_typed_arguments(name):
     source = (EXPERIMENTS / f"{name}.py").read_text(encoding="utf-8")
@@ -106,6 +106,7 @@ def test_no_other_script_is_a_command():
         "reproduce",
         "bands",
         "paper_cell",
+        "family",
     }
 
 

@@ -158,17 +158,22 @@ def test_a_frame_is_no_token(getkey):
 
 def test_an_lru_begins_on_its_ring(getkey):
     """|λ| between r_min and r_max and uniform on that ring; exp(γ) is √(1 - |λ|²)."""
-    params = jaxrnn.lru(20_000, 0.5, 0.9, 1.0).init(getkey(), 1, jnp.float32)
-    size, phase = np.exp(-np.exp(params.nu)), np.exp(params.theta)
+    cell = jaxrnn.lru(20_000, 0.5, 0.9, 1.0)
+    begins = cell.declare(1)
+    nu, theta = (begins[name].draw(getkey(), (20_000,), jnp.float32) for name in ("nu", "theta"))
+    size, phase = np.exp(-np.exp(nu)), np.exp(theta)
     assert 0.5 <= size.min() < 0.51 and 0.89 < size.max() <= 0.9001
     assert 0 < phase.min() < 0.01 and 0.99 < phase.max() <= 1
     share = (size**2 < (0.5**2 + 0.9**2) / 2).mean()  # by area
     assert abs(share - 0.5) < 0.02
-    np.testing.assert_allclose(np.exp(params.gamma), np.sqrt(1 - size**2), rtol=1e-4)
+    params = jaxrnn.lru(50).init(getkey(), 3)
+    rest = np.sqrt(1 - np.exp(-2 * np.exp(params.nu)))
+    np.testing.assert_allclose(np.exp(params.gamma), rest, rtol=1e-10)
 
 
 def test_a_real_gated_lru_begins_slow(getkey):
-    a = jaxrnn.rg_lru(20_000).init(getkey(), 1, jnp.float32).a
+    begin = jaxrnn.rg_lru(20_000).declare(1)["a"]
+    a = begin.draw(getkey(), begin.shape, jnp.float32)
     decay = (1 / (1 + np.exp(-a.astype(np.float64)))) ** 8
     assert 0.9 <= decay.min() < 0.901 and 0.998 < decay.max() <= 0.9991
 

@@ -17,7 +17,10 @@ import jaxrnn
 
 T, B = 16_384, 2
 BOUND, TINY = 1e-3, 1e-30
-BOUNDS = {"layer_norm_lstm": 2e-2}  # it divides by how far its units differ: rounding grows
+BOUNDS = {
+    "layer_norm_lstm": 2e-2,  # it divides by how far its units differ,
+    "mlstm-heads": 1e-2,  # and this by n' · q, which may come near 0: rounding grows
+}
 STEEP = ("layer_norm_lstm", "layer_norm_gru")  # at nothing, its slope is 1/√ε at each instant
 DAILY = {
     ("minlstm", "associative"),

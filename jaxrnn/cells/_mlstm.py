@@ -62,7 +62,7 @@ class MLSTM(_declared.Declared):
 
     def declare(self, input_size: int) -> dict:
         H, heads = self.hidden_size, self.heads
-        forget = _stabilised.forget_bias(heads)
+        forget = _stabilised.forget_bias(self.forget, heads)
 
         def gates(key, shape, dtype):
             return jnp.zeros(shape, dtype).at[heads:].set(forget.draw(key, (heads,), dtype))

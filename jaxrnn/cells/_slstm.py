@@ -61,7 +61,7 @@ class SLSTM(_declared.Declared):
 
     def declare(self, input_size: int) -> dict:
         H, D = self.hidden_size, self.hidden_size // self.heads
-        block, forget = _declared.orthogonal(D, 4, D), _stabilised.forget_bias(H)
+        block, forget = _declared.orthogonal(D, 4, D), _stabilised.forget_bias(self.forget, H)
 
         def blocks(key, shape, dtype):
             keys = jax.random.split(key, self.heads)

@@ -52,8 +52,11 @@ def least(m: jax.Array) -> jax.Array:
     return jnp.exp(jnp.minimum(-m, 0.9 * math.log(float(jnp.finfo(m.dtype).max))))
 
 
-def forget_bias(width: int) -> _declared.Begin:
-    """From 3 to 6: memories of some twenty to four hundred steps."""
-    return _declared.Begin(
-        (width,), lambda key, shape, dtype: jnp.linspace(3, 6, width, dtype=dtype)
-    )
+def forget_bias(forget: Forget, width: int) -> _declared.Begin:
+    """σ from 3 to 6, or as much by exp: memories of some twenty to four hundred steps."""
+
+    def draw(key, shape, dtype):
+        sums = jnp.linspace(3, 6, width, dtype=dtype)
+        return sums if forget == "sigmoid" else jax.nn.log_sigmoid(sums)
+
+    return _declared.Begin((width,), draw)
