@@ -57,7 +57,8 @@ def estimate_bytes(
     sizes = tuple(batch) if isinstance(batch, tuple | list) else (batch,)
     sizes = tuple(_checks.positive("batch", size) for size in sizes)
     features = _checks.positive(
-        "input_size", layer.output_size if input_size is None else input_size
+        "input_size",
+        getattr(layer, "input_size", layer.output_size) if input_size is None else input_size,
     )
     dtype = _checks.float_dtype(dtype)
     key = jax.eval_shape(lambda: jax.random.key(0))

@@ -94,6 +94,49 @@ def test_the_page_of_cells_has_them_all():
     assert [name for name in jaxrnn.cells.CELLS if f"`{name}(" not in page] == []
 
 
+@pytest.mark.parametrize("way", ["auto", "derived", "scan"])
+@pytest.mark.parametrize("name", sorted({kind(name) for name in CELLS}))
+def test_sixteen_bits_come_out_as_such(name, way):
+    """Whatever a carry is kept in: so that a layer above can read them."""
+    cell, input_size = CELLS[name]
+    layer = jaxrnn.unroll(cell, engine=way)
+
+    def answer(key, xs):
+        params = layer.init(key, input_size, jnp.bfloat16)
+        carry, ys = layer.apply(params, None, xs, lengths=jnp.array([7, 3]))
+        return ys, cell.step(params, jax.tree.map(lambda a: a[:1], carry), xs[0, :1])[1]
+
+    xs = jax.ShapeDtypeStruct((7, 2, input_size), jnp.bfloat16)
+    for said in jax.eval_shape(answer, jax.random.key(0), xs):
+        assert said.dtype == jnp.bfloat16
+
+
+@pytest.mark.parametrize("name", ["rg_lru", "slstm", "mlstm"])
+def test_what_fades_slowly_fades_with_16_bit_params_too(getkey, name):
+    """A share of 0.9999 is 1 in bfloat16, and would hold for ever."""
+    cell = getattr(jaxrnn, name)(8)
+    params = cell.init(getkey(), 8, jnp.bfloat16)
+    xs = jax.random.normal(getkey(), (500, 2, 8)).astype(jnp.bfloat16)
+    wide = jax.tree.map(lambda a: a.astype(jnp.float32), (params, xs))
+    say = jax.jit(lambda params, xs: jaxrnn.unroll(cell).apply(params, None, xs)[1][-50:])
+    got, want = say(params, xs).astype(jnp.float32), say(*wide)
+    assert np.abs(got - want).max() < 0.05 * np.abs(want).max()
+
+
+def test_a_gate_that_shuts_once_costs_no_digits(getkey):
+    """An mLSTM's chunk does not take differences of what a shut gate has added up."""
+    cell = jaxrnn.mlstm(8)
+    params = cell.init(getkey(), 4, jnp.float64)
+    w_g = jnp.zeros((4, 2)).at[3, 1].set(1.0)
+    params = dataclasses.replace(params, w_g=w_g, w_x=params.w_x.at[3].set(0))
+    xs = jax.random.normal(getkey(), (256, 2, 4), jnp.float64).at[..., 3].set(0)
+    xs = xs.at[1:40:3, :, 3].set(-1e3)
+    say = jax.jit(lambda params, xs: jaxrnn.unroll(cell).apply(params, None, xs)[1])
+    narrow = jax.tree.map(lambda a: a.astype(jnp.float32), (params, xs))
+    got, want = np.asarray(say(*narrow)), np.asarray(say(params, xs))
+    assert np.abs(got - want).max() < 1e-5 * np.abs(want).max()
+
+
 # What is refused, in a sentence.
 
 
@@ -110,6 +153,8 @@ def test_the_page_of_cells_has_them_all():
         (lambda: jaxrnn.mlstm(4, 2, "tanh"), "`forget` must be one of 'sigmoid', 'exponential'"),
         (lambda: jaxrnn.qrnn(4, 0), "`window` must be positive, got 0"),
         (lambda: jaxrnn.lru(4, 0.9, 0.5), "r_min < r_max ≤ 1, got 0.9 and 0.5"),
+        (lambda: jaxrnn.lru(4, "0.1"), "r_min < r_max ≤ 1, got '0.1' and 1.0"),
+        (lambda: jaxrnn.conv_lstm(2, (8, 8), 3.0), "`kernel` must be a positive integer, got 3.0"),
         (lambda: jaxrnn.conv_lstm(2, 8), "`spatial` must be one to three sizes"),
         (lambda: jaxrnn.conv_lstm(2, (1, 1, 1, 1)), "`spatial` must be one to three sizes"),
         (lambda: jaxrnn.conv_lstm(2, (8, 8), (3,)), "`kernel` must have a size for each axis"),
@@ -147,6 +192,14 @@ def test_params_of_another_cell_are_refused(getkey):
         cell.step(dataclasses.replace(params, w_x=jnp.zeros(())), carry, x)
 
 
+def test_a_frame_is_told_to_lie_down(getkey):
+    cell = jaxrnn.conv_lstm(2, [2, 3], [3, 3])
+    assert hash(cell) == hash(jaxrnn.conv_lstm(2, (2, 3), (3, 3)))
+    layer = jaxrnn.unroll(cell)
+    with pytest.raises(ValueError, match=r"are frames, .* x\.reshape\(\*batch, 6\)"):
+        layer.apply(layer.init(getkey(), 6), None, jnp.zeros((5, 2, 2, 3, 1)))
+
+
 def test_a_frame_is_no_token(getkey):
     layer = jaxrnn.unroll(jaxrnn.conv_lstm(2, (3,)))
     with pytest.raises(TypeError, match="does not say `takes_tokens = True`"):
@@ -166,6 +219,8 @@ def test_an_lru_begins_on_its_ring(getkey):
     assert 0 < phase.min() < 0.01 and 0.99 < phase.max() <= 1
     share = (size**2 < (0.5**2 + 0.9**2) / 2).mean()  # by area
     assert abs(share - 0.5) < 0.02
+    narrow = jaxrnn.lru(4_000, 0.9999).declare(1)["nu"]
+    assert np.isfinite(narrow.draw(getkey(), narrow.shape, jnp.float32)).all()
     params = jaxrnn.lru(50).init(getkey(), 3)
     rest = np.sqrt(1 - np.exp(-2 * np.exp(params.nu)))
     np.testing.assert_allclose(np.exp(params.gamma), rest, rtol=1e-10)

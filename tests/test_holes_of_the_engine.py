@@ -111,6 +111,18 @@ def test_a_carry_of_integers_is_halved_to_integers():
         layer.apply(cell.init(jax.random.key(0), 3), None, jnp.ones((5, 2, 3)))
 
 
+def test_a_maximum_of_integers_has_no_pairs():
+    """There is no -inf among them."""
+
+    def counted(p, count, x):
+        return jnp.maximum(count - 1, 4), x
+
+    cell = Step(counted, leaves=(((), jnp.int32),), output_size=3, x=(3,))
+    layer = unroll(cell, engine="associative")
+    with pytest.raises(ValueError, match="not linear in the carry: `max` of it"):
+        layer.apply(cell.init(jax.random.key(0), 3), None, jnp.ones((5, 2, 3)))
+
+
 def a_vector_added_outside(p, h, drive):
     return 0 * h + (drive + jnp.broadcast_to(p.u[0, :H], drive.shape))
 

@@ -345,3 +345,14 @@ def test_products_of_the_input_are_rounded():
     same(got, want, 1e-6)
     with np.testing.assert_raises(AssertionError):
         same(got, newton(cell).apply(*asked), 1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-4, 1e-20])
+def test_small_signals_settle_on_their_own_scale(getkey, scale):
+    cell = jaxrnn.indrnn(16)
+    params = cell.init(getkey(), 8, jnp.float32)
+    xs = scale * jax.random.normal(getkey(), (200, 4, 8), jnp.float32)
+    got, want = (
+        jaxrnn.unroll(cell, engine=way).apply(params, None, xs)[1] for way in ("newton", "scan")
+    )
+    assert np.abs(got - want).max() <= 1e-5 * np.abs(want).max()

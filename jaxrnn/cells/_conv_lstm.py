@@ -59,6 +59,9 @@ class ConvLSTM(_declared.Declared):
     def __post_init__(self):
         super().__post_init__()
         object.__setattr__(self, "spatial", _sizes("spatial", self.spatial))
+        one = not isinstance(self.kernel, tuple | list)
+        kernel = _checks.positive("kernel", self.kernel) if one else _sizes("kernel", self.kernel)
+        object.__setattr__(self, "kernel", kernel)
         if len(self._kernel) != len(self.spatial):
             raise ValueError(
                 f"`kernel` must have a size for each axis of `spatial`, got {quote(self.kernel)} "
@@ -68,8 +71,7 @@ class ConvLSTM(_declared.Declared):
 
     @property
     def _kernel(self) -> tuple[int, ...]:
-        one = isinstance(self.kernel, int)
-        return _sizes("kernel", (self.kernel,) * len(self.spatial) if one else self.kernel)
+        return (self.kernel,) * len(self.spatial) if isinstance(self.kernel, int) else self.kernel
 
     @property
     def output_size(self) -> int:
@@ -92,6 +94,14 @@ class ConvLSTM(_declared.Declared):
             "b": _declared.bias(C, 0, 1, 0, 0),
             "p": _declared.zeros(3, *self.spatial, C) if self.peepholes else None,
         }
+
+    def _check_features(self, params, input_size, dtype, x):
+        if np.shape(x)[-1 - len(self.spatial) : -1] == self.spatial:
+            raise ValueError(
+                f"x {np.shape(x)} are frames, and {quote(self)} reads rows: give it "
+                f"x.reshape(*batch, {input_size})."
+            )
+        super()._check_features(params, input_size, dtype, x)
 
     def _kernels(self, how: Any, channels: int) -> _declared.Begin:
         flat = how(math.prod(self._kernel) * channels, 4, self.hidden_size)

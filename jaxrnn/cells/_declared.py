@@ -68,6 +68,11 @@ class Declared:
         self._check_type(params)
         return jnp.zeros(shape, jax.tree.leaves(params)[0].dtype)
 
+    def wide_zeros(self, params: Any, *shape: int) -> jax.Array:
+        """In float32 at least: of what fades slowly, which 16 bits would hold still."""
+        zeros = self.zeros(params, *shape)
+        return zeros.astype(_checks.at_least_float32(zeros.dtype))
+
     def check(self, params: Any, carry: Any, x: Any) -> None:
         """All are this cell's and fit each other, or one sentence says what does not."""
         self._check_type(params)

@@ -45,7 +45,7 @@ class LRU(_declared.Declared):
     """One instant of a linear recurrent unit, complex and diagonal (section 3 and eq. 7–8 of
     Orvieto et al.)::
 
-        λ  = exp(-exp(ν) + i exp(θ))                    |λ| < 1 whatever is learnt
+        λ  = exp(-exp(ν) + i exp(θ))                    |λ| < 1 before rounding
         h' = λ ⊙ h + exp(γ) ⊙ (x W_re + i x W_im)
         y  = Re(h') C_re - Im(h') C_im + x D
 
@@ -63,7 +63,9 @@ class LRU(_declared.Declared):
 
     def __post_init__(self):
         super().__post_init__()
-        if not 0 <= self.r_min < self.r_max <= 1:
+        radii = self.r_min, self.r_max
+        numbers = all(isinstance(r, int | float) and not isinstance(r, bool) for r in radii)
+        if not (numbers and 0 <= self.r_min < self.r_max <= 1):
             raise ValueError(
                 f"`r_min` and `r_max` must be 0 ≤ r_min < r_max ≤ 1, got {quote(self.r_min)} and "
                 f"{quote(self.r_max)}."
@@ -92,9 +94,11 @@ class LRU(_declared.Declared):
         }
 
     def _decay(self, key, shape, dtype):
-        u = jax.random.uniform(key, shape, dtype, jnp.finfo(dtype).eps)
-        low, high = self.r_min**2, self.r_max**2
-        return jnp.log(-0.5 * jnp.log(u * (high - low) + low))
+        """ν of |λ|² uniform, through 1 - |λ|², which does not round to 0."""
+        tiny, eps = jnp.finfo(dtype).tiny, float(jnp.finfo(dtype).eps)
+        ring = self.r_max**2 - self.r_min**2
+        rest = (1 - self.r_max**2) + ring * jax.random.uniform(key, shape, dtype, tiny)
+        return jnp.log(-0.5 * jnp.log1p(-jnp.minimum(rest, 1 - eps)))
 
     def init(self, key, input_size, dtype=None):
         params = super().init(key, input_size, dtype)
@@ -103,8 +107,7 @@ class LRU(_declared.Declared):
         return dataclasses.replace(params, gamma=gamma.astype(params.nu.dtype))
 
     def initial_carry(self, params, batch_shape=()):
-        zeros = self.zeros(params, *batch_shape, self.hidden_size)
-        zeros = zeros.astype(_checks.at_least_float32(zeros.dtype))
+        zeros = self.wide_zeros(params, *batch_shape, self.hidden_size)
         return LRUCarry(jax.lax.complex(zeros, zeros))
 
     def step(self, params, carry, x):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxrnn import _containers
+from jaxrnn import _checks, _containers
 from jaxrnn.cells import _declared, _stabilised
 from jaxrnn.cells._affine import inputs, plus
 
@@ -27,7 +27,7 @@ class MLSTMParams:
 @_containers.carry
 class MLSTMCarry(NamedTuple):
     """c (*batch, heads, D, D), the memory; n (*batch, heads, D), its normaliser; m (*batch, heads),
-    the logarithm by which both are scaled; D = H / heads."""
+    the logarithm by which both are scaled; D = H / heads. All in float32 for 16-bit params."""
 
     c: jax.Array
     n: jax.Array
@@ -76,9 +76,10 @@ class MLSTM(_declared.Declared):
 
     def initial_carry(self, params, batch_shape=()):
         sizes = (self.heads, self.hidden_size // self.heads)
-        c = self.zeros(params, *batch_shape, *sizes, sizes[1])
-        n = self.zeros(params, *batch_shape, *sizes)
-        return MLSTMCarry(c, n, _stabilised.nothing(self.zeros(params, *batch_shape, self.heads)))
+        c = self.wide_zeros(params, *batch_shape, *sizes, sizes[1])
+        n = self.wide_zeros(params, *batch_shape, *sizes)
+        m = _stabilised.nothing(self.wide_zeros(params, *batch_shape, self.heads))
+        return MLSTMCarry(c, n, m)
 
     def step(self, params, carry, x):
         """x (*batch, I), or token ids (*batch) -> y (*batch, H)."""
@@ -91,15 +92,17 @@ class MLSTM(_declared.Declared):
         read = jnp.squeeze(c @ jnp.expand_dims(q, -1), -1)
         weight = jnp.abs(jnp.sum(n * q, axis=-1, keepdims=True))
         y = jax.nn.sigmoid(o) * read / jnp.maximum(weight, least)
-        return MLSTMCarry(c, n, m), y.reshape(*y.shape[:-2], self.hidden_size)
+        y = y.reshape(*y.shape[:-2], self.hidden_size).astype(params.b.dtype)
+        return MLSTMCarry(c, n, m), y
 
     def parts(self, params: MLSTMParams, x: jax.Array) -> tuple[jax.Array, ...]:
-        """What waits for x alone: q, k, v and the output gate's sum (…, heads, D); log i and log f
-        (…, heads)."""
-        a = plus(inputs(params.w_x, x), params.b)
+        """What waits for x alone, in float32 at least: q, k, v and the output gate's sum (…, heads,
+        D); log i and log f (…, heads)."""
+        a, g = plus(inputs(params.w_x, x), params.b), plus(inputs(params.w_g, x), params.b_g)
+        a, g = (of.astype(_checks.at_least_float32(of.dtype)) for of in (a, g))
         heads = (*a.shape[:-1], self.heads, self.hidden_size // self.heads)
         q, k, v, o = (part.reshape(heads) for part in jnp.split(a, 4, axis=-1))
-        i, f = jnp.split(plus(inputs(params.w_g, x), params.b_g), 2, axis=-1)
+        i, f = jnp.split(g, 2, axis=-1)
         return q, k * heads[-1] ** -0.5, v, o, i, _stabilised.log_forget(self.forget, f)
 
 

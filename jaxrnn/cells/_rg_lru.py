@@ -42,7 +42,8 @@ class RGLRU(_declared.Declared):
         α    = σ(a)^(8 r)
         h'   = α ⊙ h + √(1 - α²) ⊙ (i ⊙ x)      x W_s where I is not H
 
-    computed through log α = -8 r ⊙ softplus(-a), as the paper has it.
+    computed through log α = -8 r ⊙ softplus(-a), as the paper has it; h is
+    float32 for 16-bit params.
     """
 
     hidden_size: int
@@ -60,18 +61,19 @@ class RGLRU(_declared.Declared):
         }
 
     def initial_carry(self, params, batch_shape=()):
-        return GRUCarry(self.zeros(params, *batch_shape, self.hidden_size))
+        return GRUCarry(self.wide_zeros(params, *batch_shape, self.hidden_size))
 
     def step(self, params, carry, x):
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
         self.check(params, carry, x)
-        r, i = jnp.split(jax.nn.sigmoid(plus(inputs(params.w_x, x), params.b)), 2, axis=-1)
-        log_alpha = -times(r, POWER * jax.nn.softplus(-params.a))
+        sums, wide = plus(inputs(params.w_x, x), params.b), carry.h.dtype
+        r, i = jnp.split(jax.nn.sigmoid(sums.astype(wide)), 2, axis=-1)
+        log_alpha = -times(r, POWER * jax.nn.softplus(-params.a.astype(wide)))
         rest = -jnp.expm1(2 * log_alpha)  # 1 - α²; the root of 0 has no slope
         scale = jnp.sqrt(jnp.maximum(rest, jnp.finfo(rest.dtype).tiny))
-        new = scale * i * straight(params.w_s, x, self.hidden_size, r.dtype)
+        new = scale * i * straight(params.w_s, x, self.hidden_size, sums.dtype).astype(wide)
         h = jnp.exp(log_alpha) * carry.h + new
-        return GRUCarry(h), h
+        return GRUCarry(h), h.astype(sums.dtype)
 
 
 rg_lru = RGLRU

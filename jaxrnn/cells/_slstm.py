@@ -27,7 +27,7 @@ class SLSTMParams:
 @_containers.carry
 class SLSTMCarry(NamedTuple):
     """h (*batch, H), the output; c, the memory; n, its normaliser; m, the logarithm by which both
-    are scaled."""
+    are scaled; c, n and m in float32 for 16-bit params."""
 
     h: jax.Array
     c: jax.Array
@@ -77,18 +77,19 @@ class SLSTM(_declared.Declared):
         }
 
     def initial_carry(self, params, batch_shape=()):
-        h, c, n, m = (self.zeros(params, *batch_shape, self.hidden_size) for _ in range(4))
-        return SLSTMCarry(h, c, n, _stabilised.nothing(m))
+        shape = *batch_shape, self.hidden_size
+        c, n, m = (self.wide_zeros(params, *shape) for _ in range(3))
+        return SLSTMCarry(self.zeros(params, *shape), c, n, _stabilised.nothing(m))
 
     def step(self, params, carry, x):
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
         self.check(params, carry, x)
         a = plus(inputs(params.w_x, x), params.b) + self._mixed(params.w_h, carry.h)
-        i, f, z, o = jnp.split(a, 4, axis=-1)
+        i, f, z, o = jnp.split(a.astype(carry.c.dtype), 4, axis=-1)
         i, f, m = _stabilised.gates(_stabilised.log_forget(self.forget, f), i, carry.m)
         c = f * carry.c + i * jnp.tanh(z)
         n = f * carry.n + i
-        h = jax.nn.sigmoid(o) * c / n
+        h = (jax.nn.sigmoid(o) * c / n).astype(a.dtype)
         return SLSTMCarry(h, c, n, m), h
 
     def _mixed(self, w_h: jax.Array, h: jax.Array) -> jax.Array:

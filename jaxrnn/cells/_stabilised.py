@@ -27,8 +27,9 @@ def check_fields(cell: Any) -> None:
 
 
 def nothing(like: jax.Array) -> jax.Array:
-    """The stabiliser of an empty memory: so small that what it stands for is 0."""
-    return jnp.full_like(like, -1e30 if jnp.finfo(like.dtype).max > 1e30 else -6e4)
+    """The stabiliser of an empty memory: so small that what it stands for is 0. It is float32 at
+    least, as all that is stabilised by it."""
+    return jnp.full_like(like, -1e30)
 
 
 def log_forget(forget: Forget, f: jax.Array) -> jax.Array:

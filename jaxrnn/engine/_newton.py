@@ -113,8 +113,10 @@ def _turned(reading, reverse, w, drives, first, guess) -> tuple[jax.Array, jax.A
 
 
 def _is_last(step: jax.Array, moved: jax.Array) -> jax.Array:
-    """Was it small everywhere? Not where anything is no number, whatever a maximum makes of it."""
-    near = jnp.abs(step) <= ULPS * jnp.finfo(step.dtype).eps * (1 + jnp.abs(moved))
+    """Was it small everywhere, beside the largest that its unit comes to? Not where anything is no
+    number, whatever a maximum makes of it."""
+    size = jnp.max(jnp.abs(moved), axis=0, keepdims=True)
+    near = jnp.abs(step) <= ULPS * jnp.finfo(step.dtype).eps * size
     return (near & jnp.isfinite(moved)).all()
 
 

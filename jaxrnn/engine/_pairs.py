@@ -119,7 +119,8 @@ def _kind(reading: Reading, leaf: int, equations: list[Any]) -> Kind:
     others = {i: form(v) for i, v in enumerate(reading.carry_in) if i != leaf}
     forms = [form(v) for v in reading.w], [form(v) for v in reading.drives], others
     reasons = []
-    for kind in (SUM, MOST):
+    whole = not inexact(reading.carry_in[leaf].aval)  # integers have no -inf
+    for kind in (SUM,) if whole else (SUM, MOST):
         stage = Stage(leaf, equations, kind)
         try:
             jax.eval_shape(lambda *of, stage=stage: pair(reading, stage, *of), *forms)

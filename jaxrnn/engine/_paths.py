@@ -87,7 +87,7 @@ def _linear_path(solver: str, fits: Callable = _linear_fits) -> Path:
 
 
 def _kernel_walk(q: Any, keep: str, *how: Any) -> Any:
-    del keep  # nothing is kept but a memory for each chunk
+    del keep  # what JAX keeps of the products; a memory for each chunk, and not for each instant
     return _mlstm.walk(q.cell, *how)
 
 

@@ -1,8 +1,8 @@
 """An mLSTM in chunks (after the parallel form of Beck et al. 2024, appendix A.3): within a chunk of
 L instants, each reads what those before it wrote as attention does, by products of matrices (L, L);
-from chunk to chunk goes the memory. So no memory is there for each instant.
+from chunk to chunk goes the memory: no memory (D, D) is there for each instant.
 
-With F_t the sum of log f up to t, and D_ts = F_t - F_s + ĩ_s for s ≤ t::
+With F_ts the sum of log f from s + 1 to t, and D_ts = F_ts + ĩ_s for s ≤ t::
 
     m_t = max(max_s D_ts, F_t + m)
     y_t = (Σ_s exp(D_ts - m_t) (q_t·k_s) v_s + exp(F_t + m - m_t) c q_t) / max(|…|, exp(-m_t))
@@ -79,7 +79,7 @@ def _chunk(cell: MLSTM, params: Any, start: Any, carry: Any, xs: jax.Array, when
     c = kept[..., None] * c + jnp.swapaxes(written * v, -1, -2) @ k
     after = (new.astype(old.dtype) for new, old in zip((c, n, w.m[..., -1]), carry, strict=True))
     ys = jnp.moveaxis(ys, -2, 0).reshape(*xs.shape[: o.ndim - 2], cell.hidden_size)
-    return type(carry)(*after), select(when.valid, ys, jnp.zeros_like(ys)).astype(c.dtype)
+    return type(carry)(*after), select(when.valid, ys, jnp.zeros_like(ys)).astype(params.b.dtype)
 
 
 def _weights(i: Any, f: Any, m: Any, start_m: Any, when: When) -> _Weights:
@@ -88,13 +88,18 @@ def _weights(i: Any, f: Any, m: Any, start_m: Any, when: When) -> _Weights:
         valid = jnp.expand_dims(when.valid, -1)
         i, f = jnp.where(valid, i, -jnp.inf), jnp.where(valid, f, 0)
     i, f = (jnp.moveaxis(a, 0, -1) for a in (i, f))
-    total = jnp.cumsum(f, axis=-1)
-    logs = total[..., :, None] - total[..., None, :] + i[..., None, :]
-    before, reads = total + m[..., None], jnp.ones(total.shape, bool)
-    pairs = jnp.broadcast_to(jnp.tri(f.shape[-1], dtype=bool), logs.shape)
+    # Not as a difference of two sums from the first on, which loses what one shut gate outweighs.
+    later = jnp.tri(f.shape[-1], k=-1, dtype=bool)
+    after = jnp.where(jnp.broadcast_to(later, (*f.shape, f.shape[-1])), f[..., None], 0)
+    logs = jnp.cumsum(after, axis=-2) + i[..., None, :]
+    before = jnp.cumsum(f, axis=-1) + m[..., None]
+    pairs, reads = (
+        jnp.broadcast_to(jnp.tri(f.shape[-1], dtype=bool), logs.shape),
+        jnp.ones(f.shape, bool),
+    )
     if when.fresh is not None:
         document = jnp.moveaxis(jnp.cumsum(when.fresh.astype(jnp.int32), axis=0), 0, -1)
-        document = jnp.broadcast_to(document[..., None, :], total.shape)  # of every head
+        document = jnp.broadcast_to(document[..., None, :], f.shape)  # of every head
         reads = document == 0
         before = jnp.where(reads, before, start_m[..., None])
         pairs = pairs & (document[..., :, None] == document[..., None, :])
