@@ -14,8 +14,8 @@ from run_dir import write_whole
 ABOUT = (
     "Measured by `python experiments/family.py`, whose docstring says how: language models of one "
     "size on Moby Dick by characters, two layers, the same updates for each; and two problems of "
-    "memory. Medians over the seeds, the range behind them. Times are of a shared machine, to be "
-    "read as ratios; the cells themselves are in [cells.md](cells.md)."
+    "memory. Medians over the seeds, the range behind them where there is more than one. Times are "
+    "of one core of a shared machine, to be read as ratios; the cells are in [cells.md](cells.md)."
 )
 GUESS = {"adding": 1 / 6, "copying": 7 / 8}  # the error of a network that remembers nothing
 
