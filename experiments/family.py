@@ -93,7 +93,7 @@ def optimizer(updates: int, rate: float = 0.003) -> Any:
     return training.optimizer("adam", training.schedule("cosine", rate, updates, 20), clip=1.0)
 
 
-def model_language(cell: Cell, seed: int, options: Options) -> dict[str, Any]:
+def model_language(cell: Any, seed: int, options: Options) -> dict[str, Any]:
     """Train, measure, write: one run of a cell as a language model."""
     ids, vocab = text.encode(text.load_corpus("moby_dick"), "plain", cut=None)
     parts = text.split(ids, 0.05)
@@ -159,7 +159,7 @@ def copying(rng: np.random.Generator, lag: int, n: int) -> tuple[np.ndarray, np.
     return np.concatenate([word, blanks, signs], 1), word
 
 
-def remember(cell: Cell, problem: str, lag: int, seed: int, options: Options) -> dict[str, Any]:
+def remember(cell: Any, problem: str, lag: int, seed: int, options: Options) -> dict[str, Any]:
     """Train on one problem at one lag: the error on sequences that were not trained on."""
     layer = jaxrnn.unroll(Model(cell=cell, hidden_size=UNITS).one())
     rng, n = np.random.default_rng(seed), 50
