@@ -6,6 +6,7 @@ without parameters spares them all.
 
 SPARED = {
     "test_around.py": """
+        test_a_language_model_writes_with_them
         test_a_key_reaches_the_dropout_within
         test_both_ways_are_merged[concat-held]
         test_both_ways_are_merged[mean-zero]
@@ -35,6 +36,7 @@ SPARED = {
         test_zones[integer]
     """,
     "test_dropout.py": """
+        test_one_key_one_answer
         test_fast_is_plain[gru-all]
         test_fast_is_plain[gru-before-all]
         test_fast_is_plain[lstm-all]
@@ -57,10 +59,10 @@ SPARED = {
         test_a_cell_without_products_of_its_carry[False-False]
         test_a_cell_without_products_of_its_carry[False-True]
         test_a_cell_without_products_of_its_carry[True-True]
-        test_a_frequent_id_does_not_saturate[auto-shape0-float16]
         test_a_small_dtype_has_a_whole_loss[float16]
     """,
     "test_experiments.py": """
+        test_a_file_is_no_corpus_by_its_name_alone[analects]
         test_a_text_of_ones_own_is_written_from_the_file_alone[byte]
         test_a_text_of_ones_own_is_written_from_the_file_alone[word]
         test_an_epoch_in_many_programs_is_the_same[random-offset]
@@ -89,7 +91,6 @@ SPARED = {
     "test_holes.py": """
         test_16_bit_gradients_add_up_in_float32[False-scan-carries]
         test_16_bit_gradients_add_up_in_float32[False-scan-chunks]
-        test_a_document_can_begin_in_a_row_that_is_all_padding[bidirectional-scan]
     """,
     "test_holes_of_the_engine.py": """
         test_linear_is_plain[associative-True]
@@ -100,7 +101,6 @@ SPARED = {
     "test_language_model.py": """
         test_an_unknown_target_is_told_forwards_and_in_batches
         test_any_number_of_batch_axes[(2, 3)]
-        test_the_loss_of_a_target_that_is_no_token_is_nan[-1]
     """,
     "test_laws.py": """
         test_law[around-residual-packed_documents_never_meet]
@@ -113,24 +113,29 @@ SPARED = {
         test_tokens_are_still_one_hot[scan]
     """,
     "test_memory.py": """
-        test_one_carry_a_chunk_whatever_T[1-False]
-        test_one_carry_a_chunk_whatever_T[4-False]
-        test_one_carry_a_chunk_whatever_T[8-True]
         test_the_formula[gru-before]
         test_what_xla_allocates[gru-before-1]
     """,
     "test_newton.py": """
+        test_forward_mode_and_curvature
         test_laws[slstm_unmixed-fast_is_plain]
         test_narrow_dtypes[indrnn_tanh-float32]
         test_what_does_not_settle_has_the_gradients_of_the_scan
     """,
     "test_parity.py": """
+        test_ten_epochs_are_those_of_pytorch[gru-scratch-stored]
+        test_ten_epochs_are_those_of_pytorch[gru-scratch-live]
+        test_ten_epochs_are_those_of_pytorch[gru-live]
+        test_ten_epochs_are_those_of_pytorch[lstm-live]
+        test_ten_epochs_are_those_of_pytorch[vanilla-live]
+        test_ten_epochs_are_those_of_pytorch[bigru-live]
         test_ten_epochs_are_those_of_pytorch[bigru-stored]
         test_ten_epochs_are_those_of_pytorch[gru-stored]
         test_ten_epochs_are_those_of_pytorch[lstm-stored]
         test_ten_epochs_are_those_of_pytorch[vanilla-stored]
     """,
     "test_random_cells.py": """
+        test_random_cells[1]
         test_random_cells[0]
         test_random_cells[10]
         test_random_cells[11]
@@ -169,6 +174,7 @@ SPARED = {
         test_every_layer_comes_back_bit_for_bit[float64]
     """,
     "test_sequences.py": """
+        test_padded_is_alone[deep-left]
         test_padded_is_alone[deep-right]
         test_padded_is_alone[gru-right]
     """,
