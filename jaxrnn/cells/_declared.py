@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
@@ -21,7 +22,7 @@ class Begin(NamedTuple):
     draw: Callable[[jax.Array, tuple[int, ...], Any], jax.Array]
 
 
-class Declared:
+class Declared(abc.ABC):
     """What the cells share that say their params by name: `init`, and a check of what is given to
     `step`. A cell of this kind has `Params` and `Carry`, its containers, and `declare`."""
 
@@ -30,12 +31,13 @@ class Declared:
     takes_tokens: ClassVar[bool] = True
     hidden_size: int
 
+    @abc.abstractmethod
     def declare(self, input_size: int) -> dict[str, Begin | None]:
         """Every param by name; None for one that is not there."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def initial_carry(self, params: Any, batch_shape: tuple[int, ...] = ()) -> Any:
-        raise NotImplementedError
+        """The carry before the first step; every leaf leads with `batch_shape`."""
 
     def __post_init__(self):
         object.__setattr__(self, "hidden_size", _checks.positive("hidden_size", self.hidden_size))

@@ -1,5 +1,6 @@
 """What every twin of a cell has, and how it reads one instant's input."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,7 +8,7 @@ from ._arithmetic import Array, check_batch, rows
 
 
 @dataclass(frozen=True)
-class Cell:
+class Cell(ABC):
     """One instant of a recurrence: `forward(params, carry, x) -> carry, y, tape`.
 
     All arithmetic is real or complex, as its input is: the complex step `f(θ + i h d)` with
@@ -25,12 +26,13 @@ class Cell:
         """The features of an input, as the params tell; also the number of tokens."""
         return len(params.w_x)
 
+    @abstractmethod
     def initial_carry(self, params: Any, batch_shape: tuple[int, ...]) -> Any:
-        raise NotImplementedError
+        """The carry before the first step."""
 
+    @abstractmethod
     def forward(self, params: Any, carry: Any, x: Any) -> tuple[Any, Array, Any]:
         """One instant: `x (*batch, I)`, or token ids `(*batch,)`, to `y (*batch, output_size)`."""
-        raise NotImplementedError
 
     def gates(self, params: Any, carry: Any, x: Any) -> dict[str, Array]:
         """What one instant computes, by name, where a cell keeps it: the first three do."""
