@@ -5,10 +5,19 @@ without parameters spares them all.
 """
 
 SPARED = {
+    "test_activations.py": """
+        test_saturated_units_have_no_slope[gru-before-chunks]
+        test_saturated_units_have_no_slope[gru-chunks]
+        test_saturated_units_have_no_slope[gru-gates]
+        test_saturated_units_have_no_slope[lstm-chunks]
+    """,
     "test_around.py": """
-        test_a_language_model_writes_with_them
+        test_a_file_and_a_face[residuals]
+        test_a_file_and_a_face[skip]
         test_a_key_reaches_the_dropout_within
+        test_a_language_model_writes_with_them
         test_both_ways_are_merged[concat-held]
+        test_both_ways_are_merged[mean-held]
         test_both_ways_are_merged[mean-zero]
         test_both_ways_are_merged[sum-held]
         test_gradients_reach_the_start_through_resets[False]
@@ -19,40 +28,63 @@ SPARED = {
         test_a_bidirectional_model_has_seen_the_answer
         test_random_sampling_ends_at_a_higher_perplexity
         test_the_number_of_parameters_does_not_grow_with_time[GRU(hidden_size=4)]
+        test_the_number_of_parameters_does_not_grow_with_time[Vanilla(hidden_size=4)]
+    """,
+    "test_complex_carries.py": """
+        test_a_complex_carry_keeps_the_law[more_padding_changes_nothing]
+        test_a_complex_carry_keeps_the_law[what_is_kept_changes_nothing]
     """,
     "test_data_parallel.py": """
         test_four_devices_train_as_one[lstm]
     """,
     "test_derived.py": """
         test_closed_over[True]
+        test_odd_steps[convolutions]
+        test_odd_steps[custom_vjp_of_a_product]
         test_odd_steps[gates_of_unequal_parts]
         test_odd_steps[jit_of_it]
+        test_odd_steps[scan_inside]
+        test_odd_steps[swapped]
+        test_odd_steps[while_of_the_input]
+        test_odd_steps[without_batch]
+        test_odd_steps_with_gaps[integer]
         test_odd_steps_with_gaps[many_terms]
+        test_odd_steps_with_gaps[one_value_in_two_leaves]
+        test_one_instant
+        test_transformations[over_params]
+        test_transformations[split_rows]
         test_what_is_kept[integer-carries]
         test_what_is_kept[many_terms-carries]
+        test_what_is_kept[many_terms-chunks]
         test_what_is_kept[one_value_in_two_leaves-carries]
         test_what_is_kept[one_value_in_two_leaves-chunks]
         test_zones[boolean]
         test_zones[integer]
     """,
     "test_dropout.py": """
-        test_one_key_one_answer
         test_fast_is_plain[gru-all]
         test_fast_is_plain[gru-before-all]
         test_fast_is_plain[lstm-all]
         test_fast_is_plain[lstm-inputs]
         test_fast_is_plain[lstm-recurrent]
+        test_fast_is_plain[lstm-weights]
         test_fast_is_plain[tanh-all]
+        test_it_is_the_loop[gru-before-forward]
+        test_it_is_the_loop[tanh-forward]
+        test_no_mask_repeats_itself[gru]
+        test_one_key_one_answer
+        test_token_dropout_drops_words[auto]
         test_token_dropout_drops_words[scan]
     """,
     "test_eager.py": """
+        test_a_second_call_compiles_nothing[deep]
         test_a_second_call_compiles_nothing[one]
-        test_a_second_call_compiles_nothing[plain]
     """,
     "test_embedding.py": """
         test_a_batch_over_devices[AxisType.Explicit]
         test_a_model_is_one_hot_vectors_times_its_table[own]
         test_generation_is_a_plain_loop[embedded-both-ways]
+        test_loss_and_every_gradient_are_the_twins[tied-deep]
     """,
     "test_engine.py": """
         test_a_cell_without_params
@@ -69,12 +101,22 @@ SPARED = {
         test_without_a_reader_a_run_goes_on_until_its_interrupt_which_leaves_whole_epochs
     """,
     "test_export.py": """
+        test_a_layer_and_its_gradient_with_symbolic_sizes[around]
         test_a_layer_and_its_gradient_with_symbolic_sizes[carries]
+        test_a_layer_and_its_gradient_with_symbolic_sizes[chunks]
         test_a_layer_and_its_gradient_with_symbolic_sizes[deep]
         test_a_layer_and_its_gradient_with_symbolic_sizes[held]
     """,
+    "test_family.py": """
+        test_an_empty_memory_weighs_nothing[slstm]
+        test_law[conv_lstm-fast_is_plain_with_gaps]
+        test_law[peephole_lstm-fast_is_plain_with_gaps]
+        test_what_fades_slowly_fades_with_16_bit_params_too[slstm]
+    """,
     "test_flax.py": """
         test_an_ensemble_by_vmap
+        test_outputs_and_gradients_are_the_layers_bit_for_bit[by_linen-deep-tokens]
+        test_outputs_and_gradients_are_the_layers_bit_for_bit[by_nnx-deep-features]
         test_outputs_and_gradients_are_the_layers_bit_for_bit[by_nnx-deep-tokens]
         test_outputs_and_gradients_are_the_layers_bit_for_bit[by_nnx-gru-tokens]
         test_outputs_and_gradients_are_the_layers_bit_for_bit[by_nnx-lstm-features]
@@ -87,6 +129,7 @@ SPARED = {
     "test_generation.py": """
         test_generation_inside_other_programs
         test_many_beams_miss_nothing[one]
+        test_one_id_to_draw_from_is_greedy[k-bfloat16]
     """,
     "test_holes.py": """
         test_16_bit_gradients_add_up_in_float32[False-scan-carries]
@@ -101,41 +144,78 @@ SPARED = {
     "test_language_model.py": """
         test_an_unknown_target_is_told_forwards_and_in_batches
         test_any_number_of_batch_axes[(2, 3)]
+        test_generation_is_a_plain_loop[deep-both-ways]
+        test_generation_is_a_plain_loop[vanilla]
+        test_loss_and_every_gradient_are_the_twins[deep-both-ways]
+        test_loss_and_every_gradient_are_the_twins[vanilla]
     """,
     "test_laws.py": """
+        test_ids_of_any_integer_dtype[auto-int64]
+        test_ids_of_any_integer_dtype[auto-uint8]
+        test_ids_of_any_integer_dtype[scan-int8]
+        test_ids_of_any_integer_dtype[scan-uint32]
+        test_law[around-mean-bidirectional_is_two_unrolls]
+        test_law[around-mean-equals_its_twin_with_gaps]
+        test_law[around-product-mirror]
+        test_law[around-residual-fast_is_plain_with_gaps]
         test_law[around-residual-packed_documents_never_meet]
+        test_law[around-residuals-stack_is_composition]
+        test_law[around-skip-held_padding_repeats]
+        test_law[around-start-no_carry_is_the_initial_one]
         test_law[around-start-packed_documents_never_meet]
+        test_law[lstm-one-held_padding_repeats]
+        test_law[lstm-one-more_padding_changes_nothing]
+        test_law[lstm-one-vmap_is_an_ensemble]
+        test_law[own-one-gradient_of_gradient]
         test_params_without_axes_keep_the_laws
     """,
     "test_matmul_dtype.py": """
         test_near_and_of_the_params_dtype[gru-auto]
         test_near_and_of_the_params_dtype[gru-before-auto]
+        test_near_and_of_the_params_dtype[lstm-auto]
         test_tokens_are_still_one_hot[scan]
     """,
     "test_memory.py": """
+        test_no_step_copies_all_of_time[Unroll(cell=GRU(hidden_size=64), matmul_dtype='bfloat16')]
         test_the_formula[gru-before]
+        test_the_formula[gru]
+        test_the_formula[tanh]
+        test_what_xla_allocates[gru-1]
         test_what_xla_allocates[gru-before-1]
+        test_what_xla_allocates[tanh-1]
     """,
     "test_newton.py": """
         test_forward_mode_and_curvature
+        test_laws[indrnn_tanh-gradient_of_gradient]
         test_laws[slstm_unmixed-fast_is_plain]
         test_narrow_dtypes[indrnn_tanh-float32]
         test_what_does_not_settle_has_the_gradients_of_the_scan
     """,
     "test_parity.py": """
-        test_ten_epochs_are_those_of_pytorch[gru-scratch-stored]
-        test_ten_epochs_are_those_of_pytorch[gru-scratch-live]
-        test_ten_epochs_are_those_of_pytorch[gru-live]
-        test_ten_epochs_are_those_of_pytorch[lstm-live]
-        test_ten_epochs_are_those_of_pytorch[vanilla-live]
         test_ten_epochs_are_those_of_pytorch[bigru-live]
         test_ten_epochs_are_those_of_pytorch[bigru-stored]
+        test_ten_epochs_are_those_of_pytorch[gru-live]
+        test_ten_epochs_are_those_of_pytorch[gru-scratch-live]
+        test_ten_epochs_are_those_of_pytorch[gru-scratch-stored]
         test_ten_epochs_are_those_of_pytorch[gru-stored]
+        test_ten_epochs_are_those_of_pytorch[lstm-live]
         test_ten_epochs_are_those_of_pytorch[lstm-stored]
+        test_ten_epochs_are_those_of_pytorch[vanilla-live]
         test_ten_epochs_are_those_of_pytorch[vanilla-stored]
     """,
+    "test_peers.py": """
+        test_16_bits_stay_16_bits[bfloat16-auto-gru]
+        test_16_bits_stay_16_bits[bfloat16-scan-gru-before]
+        test_16_bits_stay_16_bits[bfloat16-scan-gru]
+        test_16_bits_stay_16_bits[float16-auto-gru]
+        test_16_bits_stay_16_bits[float16-auto-lstm]
+        test_a_row_of_no_length_keeps_the_carry_passed_in[bidirectional-gru-before]
+        test_a_row_of_no_length_keeps_the_carry_passed_in[bidirectional-gru]
+        test_a_row_of_no_length_keeps_the_carry_passed_in[stack-gru-before]
+        test_a_row_of_no_length_keeps_the_carry_passed_in[stack-gru]
+        test_a_row_of_no_length_keeps_the_carry_passed_in[stack-vanilla]
+    """,
     "test_random_cells.py": """
-        test_random_cells[1]
         test_random_cells[0]
         test_random_cells[10]
         test_random_cells[11]
@@ -147,6 +227,7 @@ SPARED = {
         test_random_cells[17]
         test_random_cells[18]
         test_random_cells[19]
+        test_random_cells[1]
         test_random_cells[20]
         test_random_cells[21]
         test_random_cells[22]
@@ -157,6 +238,8 @@ SPARED = {
         test_random_cells[27]
         test_random_cells[28]
         test_random_cells[29]
+        test_random_cells[4]
+        test_random_cells[5]
         test_random_cells[6]
         test_random_cells[7]
         test_random_cells[8]
@@ -171,25 +254,36 @@ SPARED = {
     """,
     "test_saving.py": """
         test_every_layer_comes_back_bit_for_bit[float16]
+        test_every_layer_comes_back_bit_for_bit[float32]
         test_every_layer_comes_back_bit_for_bit[float64]
     """,
     "test_sequences.py": """
+        test_packed_is_alone[deep-one long row]
         test_padded_is_alone[deep-left]
         test_padded_is_alone[deep-right]
         test_padded_is_alone[gru-right]
     """,
     "test_sharding.py": """
+        test_a_gradient_gathers_nothing[bfloat16-tokens]
+        test_a_gradient_gathers_nothing[chunks-features]
         test_a_gradient_gathers_nothing[chunks-tokens]
+        test_a_gradient_gathers_nothing[gru-before-one-features]
         test_a_gradient_gathers_nothing[gru-stack-features]
+        test_a_gradient_gathers_nothing[gru-stack-tokens]
+        test_a_gradient_gathers_nothing[lstm-deep-features]
         test_a_gradient_gathers_nothing[own-deep-features]
         test_a_language_model_with_dropout
         test_named_sharding[Auto-gru-deep]
+        test_named_sharding[Auto-own-one]
+        test_named_sharding[Explicit-gru-deep]
         test_shard_map[Auto-gru-deep]
         test_shard_map[Auto-lstm-reversed]
+        test_shard_map[Auto-own-one]
         test_shard_map[Explicit-gru-deep]
     """,
     "test_stability.py": """
         test_long_walks_stay_finite_and_near[minlstm-associative]
+        test_long_walks_stay_finite_and_near[mlstm-heads-sequential]
         test_long_walks_stay_finite_and_near[rg_lru-straight-associative]
     """,
     "test_tasks.py": """
@@ -197,20 +291,79 @@ SPARED = {
         test_a_few_updates_go_a_good_way[forecasting]
         test_a_few_updates_go_a_good_way[tagging]
     """,
+    "test_text.py": """
+        test_six_bytes_of_memory_a_byte_of_text_and_next_to_none_where_it_is_cut[moby_dick-word]
+        test_six_bytes_of_memory_a_byte_of_text_and_next_to_none_where_it_is_cut[time_machine-char]
+    """,
     "test_training.py": """
+        test_a_gradient_whose_squares_overflow_is_clipped_and_not_lost[float64]
+        test_epochs_of_one_shape_are_traced_once[sgd]
         test_sixteen_bits_are_moved_in_float32[float16]
+        test_two_epochs_are_a_plain_loop[both-ways-epoch]
         test_two_epochs_are_a_plain_loop[both-ways-minibatch]
         test_two_epochs_are_a_plain_loop[both-ways-never]
+    """,
+    "test_twin_peers.py": """
+        test_conv_lstm_without_peepholes_is_flaxs[spatial0-kernel0]
+        test_conv_lstm_without_peepholes_is_flaxs[spatial3-kernel3]
     """,
 }
 
 
-def is_spared(nodeid: str) -> bool:
+# Of the tests marked float32, those that float64 asks by day too, in the way that counts: a name
+# that ends in * is all that begin so.
+SPARED_IN_FLOAT32 = {
+    "test_activations.py": """
+        test_saturated_units_have_no_slope[gru-*
+        test_saturated_units_have_no_slope[tanh-*
+        test_saturated_units_have_no_slope[relu-*
+    """,
+    "test_claims.py": """
+        test_perplexity_is_1_at_best_and_v_for_a_uniform_guess[2]
+        test_perplexity_is_1_at_best_and_v_for_a_uniform_guess[28]
+        test_without_a_past_a_vanilla_rnn_is_a_perceptron[tanh]
+    """,
+    "test_embedding.py": """
+        test_a_model_is_one_hot_vectors_times_its_table[tied]
+    """,
+    "test_generation.py": """
+        test_pairs_of_ids_come_as_often_as_they_should[one]
+        test_the_filter_is_its_twin[*
+    """,
+    "test_language_model.py": """
+        test_a_target_that_is_no_token_is_told_by_what_depends_on_it_alone*
+        test_generation_is_a_plain_loop*
+        test_logits_and_carry_are_the_twins*
+        test_loss_and_every_gradient_are_the_twins[both-ways]
+        test_loss_and_every_gradient_are_the_twins[gru-before]
+        test_loss_and_every_gradient_are_the_twins[lstm]
+    """,
+    "test_laws.py": """
+        test_law[lstm-one-each_row_has_its_length]
+        test_law[lstm-one-jit_is_eager]
+        test_law[lstm-one-padding_is_never_read]
+        test_law[lstm-one-what_is_kept_changes_nothing]
+        test_law[own-one-each_row_has_its_length]
+        test_law[own-one-held_padding_repeats]
+        test_law[own-one-inference_is_training]
+        test_law[own-one-jit_is_eager]
+        test_law[own-one-lengths_and_mask_are_anded]
+        test_law[own-one-more_padding_changes_nothing]
+        test_law[own-one-padding_is_never_read]
+        test_law[own-one-vmap_is_an_ensemble]
+        test_law[own-one-what_is_kept_changes_nothing]
+    """,
+}
+
+
+def is_spared(nodeid: str, float32: bool = False) -> bool:
     """Of an id as pytest has it, tests/FILE::TEST[PARAMETERS]."""
     file, _, test = nodeid.partition("::")
-    names = _names(file.rsplit("/", 1)[-1])
-    return test in names or test.partition("[")[0] in names
+    file = file.rsplit("/", 1)[-1]
+    names = _names(SPARED, file) | (_names(SPARED_IN_FLOAT32, file) if float32 else set())
+    begins = tuple(name[:-1] for name in names if name.endswith("*"))
+    return test in names or test.partition("[")[0] in names or test.startswith(begins)
 
 
-def _names(file: str) -> set[str]:
-    return {line.strip() for line in SPARED.get(file, "").splitlines()} - {""}
+def _names(spared: dict[str, str], file: str) -> set[str]:
+    return {line.strip() for line in spared.get(file, "").splitlines()} - {""}

@@ -37,10 +37,10 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
-    if not (config.getoption("slow") or config.getoption("float32")):
-        # A program of the daily float64 tests runs once: what counts is to compile it fast.
-        # JAX's default stands in float32, and in both with --slow.
-        flags = os.environ.get("XLA_FLAGS", ""), "--xla_backend_optimization_level=0"
+    if not config.getoption("slow"):
+        # A program of the daily tests runs once: what counts is to compile it fast. What XLA makes
+        # of it by default is tested with --slow.
+        flags = [os.environ.get("XLA_FLAGS", ""), *_program_cache.FAST_TO_COMPILE]
         os.environ["XLA_FLAGS"] = " ".join(flags).strip()
     jax.config.update("jax_num_cpu_devices", 4)
     jax.config.update("jax_enable_x64", not config.getoption("float32"))
@@ -55,7 +55,7 @@ def pytest_collection_modifyitems(config, items):
         marks = {mark.name: mark for mark in item.iter_markers()}
         single = marks.get("float32")
         fits = single is not None if float32 else not (single and single.kwargs.get("only"))
-        return fits and (slow or not ("slow" in marks or is_spared(item.nodeid)))
+        return fits and (slow or not ("slow" in marks or is_spared(item.nodeid, float32)))
 
     left_out = [item for item in items if not wanted(item)]
     if left_out:

@@ -133,7 +133,7 @@ os.execv(sys.argv[1], sys.argv[1:])"""
 
 @pytest.mark.skipif(os.name == "nt", reason="signals as on Unix")
 def test_an_interrupt_within_a_long_epoch_is_kept_and_told(tmp_path):
-    words = ("gru", "--corpus=moby_dick", "--hidden-size=64", "--epochs=1", "--run-dir=run")
+    words = ("vanilla", "--corpus=moby_dick", *SMALL[:3], "--epochs=1", "--run-dir=run")
     process = subprocess.Popen(
         [sys.executable, "-c", LAUNCH, *command(*words, "--checkpoint-seconds=0")],
         cwd=tmp_path,
