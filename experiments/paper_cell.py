@@ -26,12 +26,12 @@ import jaxrnn
 from jaxrnn.testing import check_cell
 
 
-class MGUCarry(NamedTuple):
+class UnitCarry(NamedTuple):
     h: jax.Array  # (*batch, H)
 
 
 @dataclasses.dataclass(frozen=True)
-class MGU:
+class MinimalGatedUnit:
     """Params: w_x (I, 2H), w_h (H, 2H), b (2H), in the order f n."""
 
     output_size: int
@@ -46,32 +46,32 @@ class MGU:
             "b": jnp.zeros(wide, w_x.dtype),
         }
 
-    def initial_carry(self, params: Any, batch_shape: tuple[int, ...] = ()) -> MGUCarry:
-        return MGUCarry(jnp.zeros((*batch_shape, self.output_size), params["b"].dtype))
+    def initial_carry(self, params: Any, batch_shape: tuple[int, ...] = ()) -> UnitCarry:
+        return UnitCarry(jnp.zeros((*batch_shape, self.output_size), params["b"].dtype))
 
-    def step(self, params: Any, carry: MGUCarry, x: jax.Array) -> tuple[MGUCarry, jax.Array]:
+    def step(self, params: Any, carry: UnitCarry, x: jax.Array) -> tuple[UnitCarry, jax.Array]:
         h, drive = carry.h, x @ params["w_x"]
         drive_f, drive_n = jnp.split(drive + jnp.broadcast_to(params["b"], drive.shape), 2, -1)
         w_f, w_n = jnp.split(params["w_h"], 2, -1)
         f = jax.nn.sigmoid(drive_f + h @ w_f)
         h = (1 - f) * h + f * jnp.tanh(drive_n + (f * h) @ w_n)
-        return MGUCarry(h), h
+        return UnitCarry(h), h
 
 
 def main() -> int:
     """Send the minimal gated unit through two bidirectional layers and the laws of every cell."""
-    layer = jaxrnn.stack([jaxrnn.bidirectional(MGU(16)), jaxrnn.bidirectional(MGU(8))])
+    layer = jaxrnn.stack([jaxrnn.bidirectional(MinimalGatedUnit(size)) for size in (16, 8)])
     params = layer.init(jax.random.key(0), 5)
     xs = jax.random.normal(jax.random.key(1), (20, 3, 5))
     lengths = jnp.array([20, 0, 13], jnp.int32)
     resets = jnp.zeros((20, 3), bool).at[7].set(True)
     xs = jnp.where((jnp.arange(20)[:, None] < lengths[None])[..., None], xs, jnp.nan)
     carry, ys = jax.jit(layer.apply)(params, None, xs, lengths=lengths, resets=resets)
-    print(f"two bidirectional layers of {MGU(16)} and {MGU(8)}")
+    print(f"two bidirectional layers of {MinimalGatedUnit(16)} and {MinimalGatedUnit(8)}")
     print(f"xs {xs.shape}, lengths {lengths}, documents begin at 0 and 7; NaN in the padding")
     print(f"ys {ys.shape}, all finite: {jnp.isfinite(ys).all()}")
     print(f"final carries {[c.h.shape for pair in carry for c in pair]}")
-    held = check_cell(MGU(4))
+    held = check_cell(MinimalGatedUnit(4))
     print(f"check_cell: {len(held)} laws held: {', '.join(held)}")
     return 0
 

@@ -111,12 +111,14 @@ from jaxrnn.saving import load, save
 
 # Rooms that are loaded when first used; editors and type checkers see them here.
 if TYPE_CHECKING:
+    from jaxrnn import interop as interop
     from jaxrnn import linen as linen
     from jaxrnn import nnx as nnx
     from jaxrnn import recompilation as recompilation
     from jaxrnn import reference as reference
     from jaxrnn import saving as saving
     from jaxrnn import sequences as sequences
+    from jaxrnn import serving as serving
     from jaxrnn import testing as testing
     from jaxrnn import text as text
     from jaxrnn import training as training
@@ -124,12 +126,14 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOMS = (
+    "interop",
     "linen",
     "nnx",
     "recompilation",
     "reference",
     "saving",
     "sequences",
+    "serving",
     "testing",
     "text",
     "training",

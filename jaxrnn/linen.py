@@ -1,4 +1,5 @@
-"""Any layer as a Flax Linen module, and its params as a nested dict."""
+"""Any layer as a Flax Linen module, any cell as one that `flax.linen.RNN` walks, and params as a
+nested dict."""
 
 from __future__ import annotations
 
@@ -8,10 +9,10 @@ import jax
 import numpy as np
 from flax import linen as nn
 
-from jaxrnn import _checks, _faces
+from jaxrnn import _checks, _faces, _types
 from jaxrnn._types import Carry, Layer, Params
 
-__all__ = ["RNN", "from_dict", "to_dict"]
+__all__ = ["Cell", "RNN", "from_dict", "to_dict"]
 
 
 class RNN(nn.Module):
@@ -88,6 +89,49 @@ class RNN(nn.Module):
         return from_dict(self.layer, input_size, tree)
 
 
+class Cell(nn.RNNCellBase):
+    """A cell, one of your own too, for `flax.linen.RNN` and `flax.linen.Bidirectional`::
+
+        rnn = nn.RNN(jaxrnn.linen.Cell(jaxrnn.mingru(5), 3))
+        variables = rnn.init(jax.random.key(0), xs)
+        ys = rnn.apply(variables, xs)              # xs (*batch, T, 3) -> ys (*batch, T, 5)
+
+    Its params are `to_dict` of the cell's, under ``"cell"``. What walks is Flax's scan: `RNN` of
+    this module is the faster one, and knows masks, resets and documents.
+    """
+
+    cell: _types.Cell
+    input_size: int
+    param_dtype: Any = None
+
+    def __post_init__(self):
+        _checks.cell("Cell", self.cell)
+        super().__post_init__()
+
+    def setup(self):
+        def drawn(key: jax.Array) -> Any:
+            return to_dict(self.cell.init(key, self.input_size, self.param_dtype))
+
+        self.tree = self.param("cell", drawn)
+
+    def cell_params(self) -> Params:
+        """The cell's params, as ``cell.init`` gives them."""
+        return from_dict(self.cell, self.input_size, self.tree)
+
+    def __call__(self, carry: Carry, inputs: jax.Array) -> tuple[Carry, jax.Array]:
+        """One instant: inputs (*batch, I) -> carry, y (*batch, F)."""
+        return self.cell.step(self.cell_params(), carry, inputs)
+
+    def initialize_carry(self, rng: Any, input_shape: tuple[int, ...]) -> Carry:
+        """The cell's initial carry for inputs of `input_shape`, (*batch, I); `rng` is not asked."""
+        del rng
+        return self.cell.initial_carry(self.cell_params(), tuple(input_shape[:-1]))
+
+    @property
+    def num_feature_axes(self) -> int:
+        return 1
+
+
 def to_dict(params: Params) -> Any:
     """A layer's params as a nested dict of arrays with string keys: fields by name, members of
     a tuple by index ("0", "1", …). A None, such as the `b_h` of a cell without, is left out."""
@@ -102,7 +146,7 @@ def to_dict(params: Params) -> Any:
     return tree
 
 
-def from_dict(layer: Layer, input_size: int, tree: Any) -> Params:
+def from_dict(layer: Layer | _types.Cell, input_size: int, tree: Any) -> Params:
     """The inverse of `to_dict`: the params of `layer`, of the form that
     ``layer.init(key, input_size)`` has, with the leaves of `tree`.
 

@@ -25,6 +25,12 @@ ROOMS = {
     "_describe": {"_types", "_values", "_language_model", "cells", "dropout", "layers"},
     "_model_file": set(),
     "saving": {"_types", "_checks", "_describe", "_model_file"},
+    "serving": {"_types", "_checks", "_model_file"},
+    "interop": {
+        *("_types", "_checks", "_describe", "_model_file", "_language_model"),
+        *("cells", "layers", "saving"),
+    },
+    "__main__": {"interop"},
     "cells": {"_types", "_checks", "_containers"},
     "dropout": {"_types", "_checks", "_axes", "engine"},
     "engine": {"_types", "_checks", "_axes", "_adjoint"},

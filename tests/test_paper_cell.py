@@ -30,7 +30,7 @@ def sigmoid(a):
 def test_it_is_the_papers_equations_in_a_loop(paper_cell, reverse):
     """f = σ(W_f [h, x] + b_f), n = tanh(W_h [f ⊙ h, x] + b_h), h' = (1 - f) ⊙ h + f ⊙ n, row by
     row, as long as the row is, each document from nothing but the first, from the carry."""
-    case = draw(jaxrnn.unroll(paper_cell.MGU(H), reverse), I, 0)
+    case = draw(jaxrnn.unroll(paper_cell.MinimalGatedUnit(H), reverse), I, 0)
     lengths = np.array([7, 0, 1, 4, 6, 5], np.int32)
     got = case.answer(lengths=lengths, resets=case.fresh)
     weights = np.concatenate([case.params["w_h"], case.params["w_x"]]).astype(np.float64)
@@ -50,14 +50,14 @@ def test_it_is_the_papers_equations_in_a_loop(paper_cell, reverse):
 
 
 def test_it_takes_less_than_thirty_lines(paper_cell):
-    lines, _ = inspect.getsourcelines(paper_cell.MGU)
+    lines, _ = inspect.getsourcelines(paper_cell.MinimalGatedUnit)
     assert len(lines) < 30
 
 
 @pytest.mark.slow
 def test_every_law_holds(paper_cell, capsys, monkeypatch):
     """All that fit the cell walked one way, and those of depth and of both directions."""
-    cell = paper_cell.MGU(H)
+    cell = paper_cell.MinimalGatedUnit(H)
     held = set(check_cell(cell))
     alone = {name for name, law in LAWS.items() if law.fits(jaxrnn.unroll(cell))}
     assert held >= alone | {"mirror", "bidirectional_is_two_unrolls", "stack_is_composition"}

@@ -1,0 +1,400 @@
+"""Keras 3: SimpleRNN, GRU (reset_after either way), LSTM, their cells, Bidirectional, and models of
+these with an Embedding before and a Dense behind.
+
+Gates of the GRU are z r h. A GRU with reset_after has two biases, (2, 3H); all others have one.
+Keras is batch-major, and gives a layer's last output alone unless it is asked for all.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxrnn import cells
+from jaxrnn._checks import quote
+from jaxrnn._language_model import HeadParams
+from jaxrnn.interop import _biases
+from jaxrnn.interop._form import (
+    CONTAINERS,
+    Form,
+    InteropError,
+    Natives,
+    Walk,
+    form_of,
+    in_order,
+    natives_of,
+)
+from jaxrnn.interop._result import Result, as_params, by_jax, needs, relaxed, verified
+from jaxrnn.interop._state import Named, arrays
+
+LEAVES = ("kernel", "recurrent_kernel", "bias")
+ZRN = (1, 0, 2)  # its own inverse
+
+
+def read_cell(cell: Any, native: Any) -> Any:
+    w_x, w_h = native["kernel"], native["recurrent_kernel"]
+    b = native["bias"] if "bias" in native else 0 * w_h[0]
+    b, b_h = (b[0], b[1]) if b.ndim == 2 else (b, None)
+    parts = [w_x, w_h, b, b_h]
+    if isinstance(cell, cells.GRU):
+        parts = [part if part is None else in_order(part, ZRN) for part in parts]
+    return CONTAINERS[type(cell)](*parts)
+
+
+def write_cell(cell: Any, params: Any, biases: _biases.Biases) -> dict[str, Any]:
+    is_gru = isinstance(cell, cells.GRU)
+    two = is_gru and cell.reset == "after"
+    parts = [params.w_x, params.w_h]
+    parts += biases.two(cell, params) if two else [biases.one(cell, params)]
+    if is_gru:
+        parts = [part if part is None else in_order(part, ZRN) for part in parts]
+    kernel, recurrent, *b = (np.asarray(part) if part is not None else None for part in parts)
+    b: Any = b
+    bias = {} if b[0] is None else {"bias": np.stack(b) if two else b[0]}
+    return {"kernel": kernel, "recurrent_kernel": recurrent} | bias
+
+
+def read_head(native: Any) -> HeadParams:
+    return HeadParams(native["kernel"], native["bias"])
+
+
+def write_head(head: HeadParams) -> dict[str, Any]:
+    if head.w is None:
+        raise InteropError("Keras' Dense has weights of its own: a tied head has no counterpart.")
+    return {"kernel": head.w, "bias": head.b}
+
+
+def from_keras(source: Any, *, verify: bool = False) -> Result:
+    """``layer, params, *_ = from_keras(layer)``: of a SimpleRNN, GRU or LSTM, a Bidirectional
+    (concat) of one, an ``RNN`` of a cell, a cell, a Sequential or list of these, or a language
+    model: an Embedding or one-hot input, these, and a Dense of as many units as there are tokens.
+    Layers must be built.
+
+    Raises InteropError for another activation, a merge but concat, ``go_backwards`` alone (whose
+    outputs are last first), a layer that is none of these, and for weights that are not finite.
+    """
+    keras = library()
+    notes: set[str] = set()
+    layers = _layers(keras, source)
+    table = _table(keras, layers)
+    head = _head(keras, layers, notes)
+    alone = len(layers) == 1 and _kind(keras, layers[0]) is not None and _is_cell(keras, layers[0])
+    levels = [_level(keras, layer, k == len(layers) - 1, notes) for k, layer in enumerate(layers)]
+    if not levels:
+        raise InteropError(f"{quote(source)} holds no recurrent layer.")
+    if table is not None and head is None:
+        raise InteropError(
+            "the model embeds tokens, but no Dense of as many units ends it: convert its recurrent "
+            "layers, `[layer for layer in model.layers if …]`."
+        )
+    natives = Natives(Form(tuple(levels), head=head, embedding=table, alone=alone))
+    _check_head(natives, head, table)
+    model = natives.model(read_cell, read_head)
+    params = as_params(natives.read(natives.arrays, read_cell, read_head))
+    has_bias = all("bias" in walk.params for walk in natives.form.walks)
+    notes.update(_biases.notes_of_missing(has_bias))
+    differences = None
+    if verify:
+        differences = to_keras(model, params, bias=has_bias, verify=True).differences
+    return Result(model, params, tuple(sorted(notes)), differences)
+
+
+def _layers(keras: Any, source: Any) -> list[Any]:
+    if isinstance(source, list | tuple):
+        layers = list(source)
+    elif hasattr(source, "layers") and not _is_recurrent(keras, source):
+        layers = list(source.layers)
+    else:
+        layers = [source]
+    passed = keras.layers.InputLayer, keras.layers.Dropout
+    return [layer for layer in layers if not isinstance(layer, passed)]
+
+
+def _is_recurrent(keras: Any, layer: Any) -> bool:
+    return isinstance(layer, keras.layers.RNN | keras.layers.Bidirectional)
+
+
+def _table(keras: Any, layers: list[Any]) -> Any:
+    if not (layers and isinstance(layers[0], keras.layers.Embedding)):
+        return None
+    embedding = layers.pop(0)
+    name = embedding.name
+    named = Named(name, _weights(embedding))
+    return named.take("embeddings", embedding.input_dim, embedding.output_dim)
+
+
+def _head(keras: Any, layers: list[Any], notes: set[str]) -> Any:
+    if layers and isinstance(layers[-1], keras.layers.TimeDistributed):
+        layers[-1] = layers[-1].layer
+    if not (len(layers) > 1 and isinstance(layers[-1], keras.layers.Dense)):
+        return None
+    dense = layers.pop()
+    activation = _name(dense.activation)
+    if activation not in ("linear", "softmax"):
+        raise InteropError(f"{dense.name} has the activation {activation}: a head is linear.")
+    if activation == "softmax":
+        notes.add("the model gives logits here, and their softmax there")
+    named = Named(dense.name, _weights(dense))
+    kernel = named.take("kernel", None, dense.units)
+    bias = named.take("bias", dense.units) if dense.use_bias else 0 * kernel[0]
+    return {"kernel": kernel, "bias": bias}
+
+
+def _check_head(natives: Natives, head: Any, table: Any) -> None:
+    if head is None:
+        return
+    V = len(head["bias"])
+    reads = len(table) if table is not None else len(natives.form.walks[0].params["kernel"])
+    if reads != V:
+        raise InteropError(
+            f"the Dense has {V} units, but {reads} tokens are read: this is no language model, so "
+            f"convert its recurrent layers alone, as a list."
+        )
+
+
+def _weights(layer: Any) -> dict[str, np.ndarray]:
+    if not layer.built:
+        raise InteropError(f"{layer.name} is not built yet, so it has no weights: call it once.")
+    named = {weight.name: np.asarray(weight) for weight in layer.weights}
+    return arrays(layer.name, {name: a for name, a in named.items() if "seed" not in name})
+
+
+def _name(function: Any) -> str:
+    return getattr(function, "__name__", quote(function))
+
+
+def _level(keras: Any, layer: Any, last: bool, notes: set[str]) -> tuple[Walk, ...]:
+    if isinstance(layer, keras.layers.Bidirectional):
+        if layer.merge_mode != "concat":
+            raise InteropError(
+                f"{layer.name} has merge_mode={layer.merge_mode!r}: only 'concat' is converted."
+            )
+        there, back = layer.forward_layer, layer.backward_layer
+        _check_outputs(layer.forward_layer, last, notes, layer.name)
+        return _walk(keras, there, False, notes), _walk(keras, back, True, notes)
+    if getattr(layer, "go_backwards", False):
+        raise InteropError(
+            f"{layer.name} has go_backwards=True, so its outputs are last first, and jaxrnn's are "
+            f"in the order of time. Make it without, and `unroll(cell, reverse=True)` of it here."
+        )
+    if not _is_cell(keras, layer):
+        _check_outputs(layer, last, notes, getattr(layer, "name", ""))
+    return (_walk(keras, layer, False, notes),)
+
+
+def _check_outputs(layer: Any, last: bool, notes: set[str], name: str) -> None:
+    if getattr(layer, "return_sequences", True):
+        return
+    if not last:
+        raise InteropError(f"{name} has return_sequences=False, but another layer reads it.")
+    notes.add("the layer gives its last output alone there, and all of them here")
+
+
+def _is_cell(keras: Any, layer: Any) -> bool:
+    kinds = keras.layers
+    return isinstance(layer, kinds.SimpleRNNCell | kinds.GRUCell | kinds.LSTMCell)
+
+
+def _kind(keras: Any, layer: Any) -> str | None:
+    kinds = keras.layers
+    for name in ("SimpleRNN", "GRU", "LSTM"):
+        if isinstance(layer, (getattr(kinds, name), getattr(kinds, f"{name}Cell"))):
+            return name
+    return None
+
+
+def _walk(keras: Any, layer: Any, reverse: bool, notes: set[str]) -> Walk:
+    inner = layer.cell if isinstance(layer, keras.layers.RNN) else layer
+    kind, H = _kind(keras, inner), getattr(inner, "units", 0)
+    if kind is None:
+        raise InteropError(
+            f"{quote(getattr(layer, 'name', layer))} has no counterpart in jaxrnn: SimpleRNN, GRU, "
+            f"LSTM, their cells, Bidirectional, Embedding and Dense have."
+        )
+    activation = _check_functions(inner, kind)
+    if inner.dropout or inner.recurrent_dropout:
+        notes.add("dropout within the layer is not carried over: see jaxrnn.Dropout")
+    gates = {"SimpleRNN": 1, "GRU": 3, "LSTM": 4}[kind]
+    wide, two = gates * H, kind == "GRU" and inner.reset_after
+    named = Named(inner.name, _weights(inner))
+    native = {
+        "kernel": named.take("kernel", None, wide),
+        "recurrent_kernel": named.take("recurrent_kernel", H, wide),
+    }
+    if inner.use_bias:
+        native["bias"] = named.take("bias", *([2, wide] if two else [wide]))
+    named.all_taken()
+    if kind == "LSTM":
+        return Walk(cells.lstm(H), native, reverse)
+    if kind == "GRU":
+        reset = "after" if two else "before"
+        both = bool(two and inner.use_bias)
+        return Walk(cells.gru(H, reset=reset, recurrent_bias=both), native, reverse)
+    return Walk(cells.vanilla(H, activation), native, reverse)  # type: ignore[arg-type]
+
+
+def _check_functions(inner: Any, kind: str) -> str:
+    name, gate = _name(inner.activation), _name(getattr(inner, "recurrent_activation", None))
+    known = ("tanh", "relu") if kind == "SimpleRNN" else ("tanh",)
+    if name not in known or (kind != "SimpleRNN" and gate != "sigmoid"):
+        gates = "" if kind == "SimpleRNN" else f" and recurrent_activation {gate}"
+        raise InteropError(
+            f"{inner.name} has the activation {name}{gates}: jaxrnn's {kind} has "
+            f"{' or '.join(known)}{' and sigmoid' if gates else ''}."
+        )
+    return name
+
+
+def to_keras(
+    model: Any, params: Any, *, bias: bool = True, equivalent: bool = False, verify: bool = False
+) -> Result:
+    """``layer, *_ = to_keras(layer, params)``: a SimpleRNN, GRU or LSTM that returns all outputs, a
+    Bidirectional of one, a cell of a cell, and of a stack or a language model a Sequential of them;
+    batch-major, (B, T, I) or tokens (B, T), as Keras is.
+
+    Raises InteropError for what Keras cannot hold: a layer that walks backwards alone; two biases
+    of another cell than a GRU that resets after, unless `equivalent` allows their sum.
+    """
+    keras = library()
+    form, biases = form_of(model, params), _biases.Biases("Keras", equivalent, bias)
+    for walk in form.walks:
+        if not isinstance(walk.cell, tuple(CONTAINERS)):
+            raise InteropError(f"Keras has no {quote(walk.cell)}: it has vanilla, gru and lstm.")
+    if any(len(level) == 1 and level[0].reverse for level in form.levels):
+        raise InteropError(
+            "Keras' go_backwards gives outputs last first, so a layer that walks backwards alone "
+            "has no counterpart: convert the cell, `layer.cell`."
+        )
+    natives = natives_of(form, biases.writing(write_cell), write_head)
+    layers = [_built(keras, natives.form, level, bias) for level in natives.form.levels]
+    made = _model(keras, natives.form, layers)
+    differences = None
+    if verify:
+        theirs = _theirs(keras, natives.form)
+        differences = verified((model, params), natives, theirs, read_cell, read_head)
+    return Result(made, None, tuple(sorted(biases.notes)), differences)
+
+
+def _built(keras: Any, form: Form, level: tuple[Walk, ...], bias: bool) -> Any:
+    kernel = level[0].params["kernel"]
+    how: dict[str, Any] = {"use_bias": bias, "dtype": kernel.dtype.name}
+    made = [_one(keras, walk, how, form.alone, k == 1) for k, walk in enumerate(level)]
+    layer = made[0]
+    if len(made) == 2:
+        if made[0].units != made[1].units:
+            raise InteropError("Keras' Bidirectional has one cell for both directions.")
+        layer = keras.layers.Bidirectional(made[0], backward_layer=made[1], dtype=how["dtype"])
+    size = kernel.shape[0]
+    with relaxed():
+        layer.build((None, size) if form.alone else (None, None, size))
+    inner = [layer.forward_layer, layer.backward_layer] if len(made) == 2 else [layer]
+    for one, walk in zip(inner, level, strict=True):
+        one.set_weights(list(walk.params.values()))
+    return layer
+
+
+def _one(keras: Any, walk: Walk, how: dict[str, Any], alone: bool, reverse: bool) -> Any:
+    cell, how = walk.cell, dict(how)
+    kind = {cells.Vanilla: "SimpleRNN", cells.GRU: "GRU", cells.LSTM: "LSTM"}[type(cell)]
+    if isinstance(cell, cells.Vanilla):
+        how["activation"] = cell.activation
+    if isinstance(cell, cells.GRU):
+        how["reset_after"] = cell.reset == "after"
+    if alone:
+        return getattr(keras.layers, f"{kind}Cell")(cell.hidden_size, **how)
+    how |= {"return_sequences": True, "go_backwards": reverse}
+    return getattr(keras.layers, kind)(cell.hidden_size, **how)
+
+
+def _model(keras: Any, form: Form, layers: list[Any]) -> Any:
+    if form.head is None and len(layers) == 1:
+        return layers[0]
+    made, size = list(layers), form.walks[0].params["kernel"].shape[0]
+    given: Any = keras.Input((None, size), dtype=layers[0].compute_dtype)
+    if form.embedding is not None:
+        V, E = form.embedding.shape
+        embedding = keras.layers.Embedding(V, E, dtype=layers[0].compute_dtype)
+        embedding.build()
+        embedding.set_weights([form.embedding])
+        made, given = [embedding, *made], keras.Input((None,), dtype="int32")
+    if form.head is not None:
+        dense = keras.layers.Dense(len(form.head["bias"]), dtype=layers[0].compute_dtype)
+        dense.build((None, None, form.head["kernel"].shape[0]))
+        dense.set_weights([form.head["kernel"], form.head["bias"]])
+        made.append(dense)
+    return keras.Sequential([given, *made])
+
+
+def _theirs(keras: Any, form: Form) -> Any:
+    """By Keras' own layers, asked for their states too; gradients where its backend is JAX."""
+    if keras.backend.backend() != "jax":
+        raise InteropError(
+            f"`verify` needs Keras' JAX backend, and it runs on {keras.backend.backend()}: set "
+            f"KERAS_BACKEND=jax before Keras is imported."
+        )
+    if form.walks[0].params["kernel"].dtype == np.float64:
+        raise InteropError(
+            "Keras' JAX backend rounds to float32 in its tanh, so float64 cannot be verified: "
+            "leave `verify` out, or convert params of float32."
+        )
+    bias = "bias" in form.walks[0].params
+    layers = [_built(keras, form, level, bias) for level in form.levels]
+    for layer in layers:
+        for one in [
+            getattr(layer, "forward_layer", layer),
+            getattr(layer, "backward_layer", layer),
+        ]:
+            one.return_state = True
+        layer.return_state = True
+
+    def call(weights: Any, carry: Any, xs: Any) -> tuple[Any, Any]:
+        if jnp.issubdtype(xs.dtype, jnp.integer):
+            table = weights["embedding"]
+            V = len(weights["head"]["bias"])
+            eye = jnp.eye(V, dtype=weights["head"]["bias"].dtype)
+            xs = (eye if table is None else table)[xs]
+        deep, after = len(form.levels) > 1, []
+        xs = xs if form.alone else jnp.swapaxes(xs, 0, 1)
+        for k, c in enumerate(carry if deep else [carry]):
+            both = len(form.levels[k]) == 2
+            states = [leaf for one in (c if both else [c]) for leaf in one]
+            natives = weights["levels"][k]
+            flat = [native[leaf] for native in natives for leaf in LEAVES if leaf in native]
+            if form.alone:
+                (ys, ends), _ = layers[k].stateless_call(flat, [], xs, states)
+                ends = list(ends)
+            else:
+                (ys, *ends), _ = layers[k].stateless_call(
+                    flat, _rest(layers[k]), xs, initial_state=states
+                )
+            size, kind = len(ends) // (1 + both), type(c[0] if both else c)
+            parts = [kind(*ends[i : i + size]) for i in range(0, len(ends), size)]
+            after.append(tuple(parts) if both else parts[0])
+            xs = ys
+        xs = xs if form.alone else jnp.swapaxes(xs, 0, 1)
+        if weights["head"] is not None:
+            xs = xs @ weights["head"]["kernel"] + weights["head"]["bias"]
+        return (tuple(after) if deep else after[0]), xs
+
+    answer = by_jax(call)
+
+    def narrow(*question: Any) -> Any:
+        with jax.enable_x64(False):  # in x64 mode Keras mixes in numbers of 64 bits
+            return answer(*question)
+
+    return narrow
+
+
+def _rest(layer: Any) -> list[Any]:
+    return [variable.value for variable in layer.non_trainable_variables]
+
+
+def library() -> Any:
+    try:
+        import keras
+    except ImportError:
+        raise needs("keras") from None
+    return keras

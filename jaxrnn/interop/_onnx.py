@@ -1,0 +1,453 @@
+"""ONNX: RNN, GRU and LSTM nodes of a model file, with peepholes, directions and lengths.
+
+Matrices lie as (directions, G·H, I); gates are i o f c and z r h; B is W_b and R_b in a row. A GRU
+resets after the product where ``linear_before_reset`` is 1. Time leads, as here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxrnn import _model_file, cells
+from jaxrnn._checks import cut, quote
+from jaxrnn._language_model import HeadParams
+from jaxrnn.interop._form import (
+    Form,
+    InteropError,
+    Natives,
+    Walk,
+    form_of,
+    in_order,
+    joined,
+    natives_of,
+)
+from jaxrnn.interop._result import Answer, Result, as_params, needs, verified
+from jaxrnn.interop._state import Named
+
+IOFC, IFGO, ZRN = (0, 3, 1, 2), (0, 2, 3, 1), (1, 0, 2)  # ours -> theirs, and back; its own inverse
+GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
+NODES = {
+    cells.Vanilla: "RNN",
+    cells.GRU: "GRU",
+    cells.LSTM: "LSTM",
+    cells.PeepholeLSTM: "LSTM",
+}
+OPSET = 18
+
+
+def _order(cell: Any, lstm: tuple[int, ...]) -> tuple[int, ...]:
+    if isinstance(cell, cells.GRU):
+        return ZRN
+    return (0,) if isinstance(cell, cells.Vanilla) else lstm
+
+
+def read_cell(cell: Any, native: Mapping[str, Any]) -> Any:
+    order, H = _order(cell, IFGO), cell.hidden_size
+    w_x, w_h = (in_order(native[leaf].T, order) for leaf in ("W", "R"))
+    wide = len(order) * H
+    both = native["B"] if "B" in native else 0 * joined([native["R"][:, 0]] * 2)
+    b, b_h = in_order(both[:wide], order), in_order(both[wide:], order)
+    if isinstance(cell, cells.PeepholeLSTM):
+        p_i, p_o, p_f = (native["P"][k * H : (k + 1) * H] for k in range(3))
+        return cells.PeepholeLSTMParams(w_x, w_h, b, joined([p_i, p_f, p_o]))
+    kinds = {cells.Vanilla: cells.VanillaParams, cells.GRU: cells.GRUParams}
+    params = kinds.get(type(cell), cells.LSTMParams)
+    return params(w_x, w_h, b, b_h if cell.recurrent_bias else None)
+
+
+def write_cell(cell: Any, params: Any) -> dict[str, np.ndarray]:
+    order = _order(cell, IOFC)
+    b, b_h = params.b, getattr(params, "b_h", None)
+    parts = [b, np.zeros_like(b) if b_h is None else b_h]
+    native = {
+        "W": np.ascontiguousarray(in_order(params.w_x, order).T),
+        "R": np.ascontiguousarray(in_order(params.w_h, order).T),
+        "B": np.concatenate([in_order(part, order) for part in parts]),
+    }
+    if isinstance(cell, cells.PeepholeLSTM):
+        p_i, p_f, p_o = np.split(params.p, 3)
+        native["P"] = np.concatenate([p_i, p_o, p_f])
+    return native
+
+
+# Reading.
+
+
+def from_onnx(source: Any, *, nodes: Any = None, verify: bool = False) -> Result:
+    """``layer, params, *_ = from_onnx("model.onnx")``: of the RNN, GRU and LSTM nodes of a model,
+    one on the other in the order of the graph; `nodes` names those to take, where there are others.
+    Of a file that `to_onnx` wrote for a language model, the language model.
+
+    Lengths are no matter of the weights: give them to ``layer.apply``. Raises InteropError for
+    other activations than tanh, relu and sigmoid in their places, for clipping, coupled gates, and
+    tensors that are missing or misshapen.
+    """
+    onnx = _onnx()
+    model = _loaded(onnx, source)
+    constants = _constants(onnx, model)
+    recurrent = [node for node in model.graph.node if node.op_type in GATES]
+    chosen = _chosen(recurrent, nodes)
+    named, levels = Named("the model", constants), []
+    for node in chosen:
+        levels.append(_level(onnx, node, named))
+    _check_chain(levels)
+    form = Form(tuple(levels))
+    if nodes is None and "jaxrnn.head.b" in constants:
+        form = _with_head(form, named)
+    natives = Natives(form)
+    ours = natives.model(read_cell)
+    params = as_params(natives.read(natives.arrays, read_cell))
+    differences = to_onnx(ours, params, verify=True).differences if verify else None
+    return Result(ours, params, (), differences)
+
+
+def _loaded(onnx: Any, source: Any) -> Any:
+    if hasattr(source, "graph"):
+        return source
+    if not isinstance(source, str | os.PathLike):
+        raise InteropError(f"from_onnx takes a file's name or a ModelProto, got {quote(source)}.")
+    try:
+        return onnx.load(os.fspath(source))
+    except OSError as error:
+        raise InteropError(f"{source} cannot be read: {error.strerror or error}.") from None
+    except Exception as error:  # of protobuf, of which there are many kinds
+        raise InteropError(f"{source} is no ONNX model: {cut(str(error))}") from None
+
+
+def _constants(onnx: Any, model: Any) -> dict[str, np.ndarray]:
+    found = {}
+    for tensor in model.graph.initializer:
+        found[tensor.name] = _array(onnx, tensor, tensor.name)
+    for node in model.graph.node:
+        if node.op_type == "Constant" and node.attribute and node.attribute[0].name == "value":
+            found[node.output[0]] = _array(onnx, node.attribute[0].t, node.output[0])
+    return found
+
+
+def _array(onnx: Any, tensor: Any, name: str) -> np.ndarray:
+    try:
+        return onnx.numpy_helper.to_array(tensor)
+    except Exception as error:  # data outside the file, or fewer bytes than its shape needs
+        raise InteropError(f"tensor {name!r} cannot be read: {cut(str(error))}") from None
+
+
+def _chosen(recurrent: list[Any], nodes: Any) -> list[Any]:
+    listed = ", ".join(quote(node.name) for node in recurrent)
+    if not recurrent:
+        raise InteropError("the model holds no RNN, GRU or LSTM node.")
+    if nodes is None:
+        return recurrent
+    by_name = {node.name: node for node in recurrent}
+    for name in nodes:
+        if name not in by_name:
+            raise InteropError(f"no recurrent node is called {quote(name)}; there is {listed}.")
+    return [by_name[name] for name in nodes]
+
+
+def _level(onnx: Any, node: Any, named: Named) -> tuple[Walk, ...]:
+    how = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
+    what = f"{node.op_type} {node.name!r}"
+    direction = how.get("direction", b"forward").decode()
+    ways = 2 if direction == "bidirectional" else 1
+    if direction not in ("forward", "reverse", "bidirectional"):
+        raise InteropError(f"{what} has direction {direction!r}, which ONNX does not know.")
+    _refuse(what, how)
+    names = [*node.input, *[""] * 8]
+    for k, leaf in ((1, "W"), (2, "R")):
+        if not names[k] or not named.has(names[k]):
+            raise InteropError(f"{what} has its {leaf} computed, or none: only constants are read.")
+    R = named.take(names[2], ways, None, None)
+    gates, H = GATES[node.op_type], R.shape[2]
+    arrays = {
+        "W": named.take(names[1], ways, gates * H, None),
+        "R": named.take(names[2], ways, gates * H, H),
+    }
+    if names[3]:
+        arrays["B"] = named.take(names[3], ways, 2 * gates * H)
+    if node.op_type == "LSTM" and names[7]:
+        arrays["P"] = named.take(names[7], ways, 3 * H)
+    activations = [a.decode() for a in how.get("activations", [])]
+    cell = _cell(what, node.op_type, H, how, arrays, activations, ways)
+    return tuple(
+        Walk(cell, {leaf: a[k] for leaf, a in arrays.items()}, k == 1 or direction == "reverse")
+        for k in range(ways)
+    )
+
+
+def _refuse(what: str, how: Mapping[str, Any]) -> None:
+    for name, why in {
+        "clip": "clips its sums",
+        "input_forget": "couples its gates (see jaxrnn.coupled_lstm)",
+        "layout": "is batch-major",
+    }.items():
+        if how.get(name):
+            raise InteropError(f"{what} {why}, which is not converted: {name}={how[name]}.")
+
+
+DEFAULTS = {"RNN": ["Tanh"], "GRU": ["Sigmoid", "Tanh"], "LSTM": ["Sigmoid", "Tanh", "Tanh"]}
+
+
+def _cell(
+    what: str, kind: str, H: int, how: Any, arrays: Any, activations: list[str], ways: int
+) -> Any:
+    default = DEFAULTS[kind]
+    given = activations or default * ways
+    one = given[: len(default)]
+    known = [["Tanh"], ["Relu"]] if kind == "RNN" else [default]
+    if one not in known or given != one * ways:
+        raise InteropError(
+            f"{what} has the activations {given}: jaxrnn's cells have "
+            f"{' or '.join(str(k) for k in known)}, alike in both directions."
+        )
+    wide = GATES[kind] * H
+    two = "B" in arrays and bool(np.any(arrays["B"][:, wide:]))
+    if kind == "RNN":
+        return cells.vanilla(H, one[0].lower(), recurrent_bias=two)  # type: ignore[arg-type]
+    if kind == "GRU":
+        after = bool(how.get("linear_before_reset", 0))
+        return cells.gru(H, reset="after" if after else "before", recurrent_bias=after or two)
+    if "P" not in arrays:
+        return cells.lstm(H, recurrent_bias=two)
+    if two:
+        raise InteropError(
+            f"{what} has peepholes and two biases: jaxrnn's peephole_lstm has one. Add R_b to W_b "
+            f"in the file first; outputs are the same."
+        )
+    return cells.peephole_lstm(H)
+
+
+def _check_chain(levels: list[tuple[Walk, ...]]) -> None:
+    for k in range(1, len(levels)):
+        below = sum(walk.cell.hidden_size for walk in levels[k - 1])
+        size = levels[k][0].params["W"].shape[1]
+        if size != below:
+            raise InteropError(
+                f"recurrent node {k} of the model reads {size} features, but the one before gives "
+                f"{below}: they are no stack, so name one with `nodes`."
+            )
+
+
+def _with_head(form: Form, named: Named) -> Form:
+    b: Any = named.take("jaxrnn.head.b", None)
+    features = sum(walk.cell.hidden_size for walk in form.levels[-1])
+    table = named.take("jaxrnn.embedding", len(b), None) if named.has("jaxrnn.embedding") else None
+    if named.has("jaxrnn.head.w"):
+        w: Any = named.take("jaxrnn.head.w", features, len(b))
+        return form._replace(head=HeadParams(w, b), embedding=table)
+    return form._replace(head=HeadParams(None, b), embedding=table, tied=True)
+
+
+# Writing.
+
+
+def to_onnx(
+    model: Any,
+    params: Any,
+    path: str | os.PathLike[str] | None = None,
+    *,
+    lengths: bool = False,
+    verify: bool = False,
+) -> Result:
+    """``onnx_model, *_ = to_onnx(layer, params, "model.onnx")``: of a layer, or a language model,
+    by ONNX' own RNN, GRU and LSTM nodes, one a level, so that its runtimes take their own loops.
+
+    Inputs are xs (T, B, I), or tokens (T, B) of a language model; with `lengths`, lengths (B) of
+    int32; and the carry of every level, h_0, c_0, h_1, … (directions, B, H). Outputs are ys, or
+    logits, (T, B, F), and the carry after. T and B are free.
+
+    Raises InteropError for cells that ONNX has not, and where the file cannot be written.
+    """
+    onnx = _onnx()
+    form = form_of(model, params)
+    for walk in form.walks:
+        if type(walk.cell) not in NODES:
+            raise InteropError(
+                f"ONNX has no {quote(walk.cell)}: it has vanilla, gru, lstm and peephole_lstm."
+            )
+    if any(len({walk.cell for walk in level}) > 1 for level in form.levels):
+        raise InteropError("a node of ONNX has one cell for both directions.")
+    natives = natives_of(form, lambda cell, p: (cell, write_cell(cell, p)))
+    proto = _Graph(onnx, natives.form, lengths).model()
+    if path is not None:
+        _written(path, proto.SerializeToString())
+    differences = None
+    if verify:
+        theirs = _theirs(form, proto, lengths)
+        differences = verified((_as_layer(model), params), natives, theirs, read_cell)
+    return Result(proto, None, (), differences)
+
+
+def _as_layer(model: Any) -> Any:
+    from jaxrnn.layers import unroll
+
+    return model if hasattr(model, "apply") else unroll(model)
+
+
+def _written(path: str | os.PathLike[str], data: bytes) -> None:
+    from pathlib import Path
+
+    try:
+        _model_file.write_bytes(Path(path), data)
+    except OSError as error:
+        raise InteropError(
+            f"{os.fspath(path)} cannot be written: {error.strerror or error}."
+        ) from None
+
+
+class _Graph:
+    """Nodes, one after the other, each reading what the one before gives."""
+
+    def __init__(self, onnx: Any, form: Form, lengths: bool):
+        self.onnx, self.form, self.lengths = onnx, form, lengths
+        self.nodes: list[Any] = []
+        self.constants: dict[str, np.ndarray] = {}
+        self.inputs: list[Any] = []
+        self.outputs: list[Any] = []
+        self.dtype = form.walks[0].params["W"].dtype
+
+    def model(self) -> Any:
+        helper, form = self.onnx.helper, self.form
+        self.now = self._first()
+        if self.lengths:
+            self._value("lengths", ["B"], np.dtype(np.int32), self.inputs)
+        for k, level in enumerate(form.levels):
+            self._walk(k, level)
+        F = sum(walk.cell.hidden_size for walk in form.levels[-1])
+        if form.head is not None:
+            self._head()
+            F = len(form.head.b)
+        name = "ys" if form.head is None else "logits"
+        self._node("Identity", [self.now], [name])
+        outputs: list[Any] = []
+        self._value(name, ["T", "B", F], self.dtype, outputs)
+        numpy_helper = self.onnx.numpy_helper
+        constants = [numpy_helper.from_array(a, name) for name, a in self.constants.items()]
+        graph = helper.make_graph(
+            self.nodes, "jaxrnn", self.inputs, outputs + self.outputs, constants
+        )
+        opset = [helper.make_opsetid("", OPSET)]
+        made = helper.make_model(graph, opset_imports=opset, producer_name="jaxrnn", ir_version=9)
+        self.onnx.checker.check_model(made)
+        return made
+
+    def _first(self) -> str:
+        form = self.form
+        size = form.walks[0].params["W"].shape[1]
+        if form.head is None:
+            self._value("xs", ["T", "B", size], self.dtype, self.inputs)
+            return "xs"
+        self._value("tokens", ["T", "B"], np.dtype(np.int64), self.inputs)
+        if form.embedding is None:
+            depth = self._constant("depth", np.array(size, np.int64))
+            off_on = self._constant("off_on", np.array([0, 1], self.dtype))
+            return self._node("OneHot", ["tokens", depth, off_on], ["one_hot"])
+        table = self._constant("jaxrnn.embedding", form.embedding)
+        return self._node("Gather", [table, "tokens"], ["embedded"])
+
+    def _walk(self, k: int, level: tuple[Walk, ...]) -> None:
+        cell, kind = level[0].cell, NODES[type(level[0].cell)]
+        names = {
+            leaf: self._constant(f"level.{k}.{leaf}", np.stack([w.params[leaf] for w in level]))
+            for leaf in level[0].params
+        }
+        ways, H = len(level), cell.hidden_size
+        states = ["h", "c"][: 1 + (kind == "LSTM")]
+        for state in states:
+            self._value(f"{state}_{k}", [ways, "B", H], self.dtype, self.inputs)
+            self._value(f"{state}_{k}_after", [ways, "B", H], self.dtype, self.outputs)
+        inputs = [self.now, names["W"], names["R"], names["B"], "lengths" if self.lengths else ""]
+        inputs += [f"{state}_{k}" for state in states]
+        if "P" in names:
+            inputs.append(names["P"])
+        how: dict[str, Any] = {"hidden_size": H}
+        reverse = "reverse" if level[0].reverse else "forward"
+        how["direction"] = "bidirectional" if ways == 2 else reverse
+        if isinstance(cell, cells.GRU):
+            how["linear_before_reset"] = int(cell.reset == "after")
+        if isinstance(cell, cells.Vanilla):
+            how["activations"] = [cell.activation.capitalize()] * ways
+        outputs = [f"walked_{k}", *(f"{state}_{k}_after" for state in states)]
+        self._node(kind, inputs, outputs, name=f"level_{k}", **how)
+        # (T, directions, B, H) -> (T, B, directions · H)
+        turned = self._node("Transpose", [f"walked_{k}"], [f"turned_{k}"], perm=[0, 2, 1, 3])
+        shape = self._constant(f"shape_{k}", np.array([0, 0, ways * H], np.int64))
+        self.now = self._node("Reshape", [turned, shape], [f"ys_{k}"])
+
+    def _head(self) -> None:
+        head, form = self.form.head, self.form
+        assert head is not None
+        b = self._constant("jaxrnn.head.b", head.b)
+        if head.w is not None:
+            w = self._constant("jaxrnn.head.w", head.w)
+        else:
+            w = self._node("Transpose", ["jaxrnn.embedding"], ["head_w"], perm=[1, 0])
+        assert head.w is not None or form.tied
+        product = self._node("MatMul", [self.now, w], ["product"])
+        self.now = self._node("Add", [product, b], ["scores"])
+
+    def _node(self, kind: str, inputs: list[str], outputs: list[str], **how: Any) -> str:
+        self.nodes.append(self.onnx.helper.make_node(kind, inputs, outputs, **how))
+        return outputs[0]
+
+    def _constant(self, name: str, a: Any) -> str:
+        self.constants[name] = np.ascontiguousarray(a)
+        return name
+
+    def _value(self, name: str, shape: list[Any], dtype: np.dtype, into: list[Any]) -> None:
+        helper = self.onnx.helper
+        kind = helper.np_dtype_to_tensor_dtype(dtype)
+        into.append(helper.make_tensor_value_info(name, kind, shape))
+
+
+def _theirs(form: Form, proto: Any, lengths: bool) -> Any:
+    """By onnxruntime, which has no gradients."""
+    try:
+        import onnxruntime
+    except ImportError:
+        raise needs("onnxruntime") from None
+    session = onnxruntime.InferenceSession(
+        proto.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+
+    def answer(weights: Any, carry: Any, xs: Any, dcarry: Any, dys: Any) -> Answer:
+        leaves = [np.asarray(leaf) for leaf in jax.tree.leaves(carry)]
+        tokens = np.issubdtype(xs.dtype, np.integer)
+        given = {"tokens": xs.astype(np.int64)} if tokens else {"xs": np.asarray(xs)}
+        if lengths:
+            given["lengths"] = np.full(xs.shape[1], xs.shape[0], np.int32)
+        given |= _states(form, leaves)
+        names = [output.name for output in session.get_outputs()]
+        said: dict[str, Any] = dict(zip(names, session.run(names, given), strict=True))
+        after = []
+        for k, level in enumerate(form.levels):
+            states = [said[f"{s}_{k}_after"] for s in "hc" if f"{s}_{k}_after" in said]
+            after += [state[way] for way in range(len(level)) for state in states]
+        carry = jax.tree.unflatten(jax.tree.structure(carry), after)
+        return Answer(carry, said[names[0]])
+
+    return answer
+
+
+def _states(form: Form, leaves: list[np.ndarray]) -> dict[str, np.ndarray]:
+    given, at = {}, 0
+    for k, level in enumerate(form.levels):
+        states = "hc"[: 1 + (NODES[type(level[0].cell)] == "LSTM")]
+        mine = leaves[at : at + len(level) * len(states)]
+        at += len(mine)
+        for s, state in enumerate(states):
+            given[f"{state}_{k}"] = np.stack(mine[s :: len(states)])
+    return given
+
+
+def _onnx() -> Any:
+    try:
+        import onnx
+        import onnx.numpy_helper
+    except ImportError:
+        raise needs("onnx") from None
+    return onnx

@@ -1,0 +1,94 @@
+"""A trained model as a program of its own: StableHLO, called where there is no jaxrnn.
+
+Needs the package flatbuffers to write it (``pip install 'jaxrnn[export]'``).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import export as jax_export
+
+from jaxrnn import _checks, _model_file
+from jaxrnn._model_file import ModelFileError as ModelFileError
+from jaxrnn._types import Params
+
+
+def export(
+    path: str | os.PathLike[str],
+    model: Any,
+    params: Params,
+    *,
+    input_size: int | None = None,
+    lengths: bool = False,
+    platforms: Sequence[str] | None = None,
+) -> jax_export.Exported:
+    """Write a layer or language model with its params to one file, by `jax.export`::
+
+        serving.export("model.stablehlo", layer, params, input_size=3)
+
+    and, where there is JAX and no jaxrnn, ::
+
+        call = jax.export.deserialize(open("model.stablehlo", "rb").read()).call
+        ys, *carry = call(xs, *carry)              # xs (T, B, 3): T and B are free
+
+    The program takes xs (T, B, `input_size`), or tokens (T, B) of int32 for a language model, then
+    `lengths` (B) of int32 where asked for, then the leaves of the carry, in the order of
+    ``jax.tree.leaves(model.initial_carry(params, (B,)))``; it gives ys, or logits, and the leaves
+    after. `start` gives the first ones, mostly zeros. `platforms` are ``"cpu"``,
+    ``"cuda"``, ``"tpu"``, …; without them, that of this process.
+
+    Raises TypeError where `model` is a cell, ValueError for a layer without `input_size`, and
+    ModelFileError where the file cannot be written.
+    """
+    if not hasattr(model, "apply"):
+        raise TypeError(f"export needs a layer or a language model, got {_checks.quote(model)}.")
+    is_lm = hasattr(model, "vocab_size")
+    if not is_lm and input_size is None:
+        raise ValueError(f"export needs the `input_size` of {_checks.quote(model)}.")
+    T, B = jax_export.symbolic_shape("T, B")
+    dtype = jax.tree.leaves(params)[0].dtype
+    xs = jax.ShapeDtypeStruct((T, B), jnp.int32)
+    if not is_lm:
+        size = _checks.positive("input_size", input_size)
+        xs = jax.ShapeDtypeStruct((T, B, size), dtype)
+    carry = jax.eval_shape(lambda: model.initial_carry(params, (B,)))
+    leaves, tree = jax.tree.flatten(carry)
+    more = [jax.ShapeDtypeStruct((B,), jnp.int32)] if lengths else []
+
+    @jax.jit
+    def program(xs: jax.Array, *rest: jax.Array) -> tuple[jax.Array, ...]:
+        when = {"lengths": rest[0]} if lengths else {}
+        start = jax.tree.unflatten(tree, rest[len(more) :])
+        after, ys = model.apply(params, start, xs, **when)
+        return (ys, *jax.tree.leaves(after))
+
+    exported = jax_export.export(program, platforms=platforms)(xs, *more, *leaves)
+    _write(path, exported)
+    return exported
+
+
+def _write(path: str | os.PathLike[str], exported: jax_export.Exported) -> None:
+    try:
+        data = exported.serialize()
+    except ImportError:
+        raise ModelFileError(
+            "an exported program needs the package flatbuffers: pip install 'jaxrnn[export]'."
+        ) from None
+    try:
+        _model_file.write_bytes(Path(path), bytes(data))
+    except OSError as error:
+        why = error.strerror or error
+        raise ModelFileError(f"{os.fspath(path)} cannot be written: {why}.") from None
+
+
+def start(model: Any, params: Params, batch_size: int) -> list[np.ndarray]:
+    """The leaves of the initial carry of `batch_size` rows, in the order that the program takes."""
+    size = _checks.positive("batch_size", batch_size)
+    return [np.asarray(leaf) for leaf in jax.tree.leaves(model.initial_carry(params, (size,)))]

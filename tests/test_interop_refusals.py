@@ -1,0 +1,335 @@
+"""What a library cannot hold, and what is no weights: a sentence that names it."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+
+os.environ.setdefault("KERAS_BACKEND", "jax")
+
+import jax
+import numpy as np
+import pytest
+
+from jaxrnn import (
+    Dropout,
+    bidirectional,
+    gru,
+    interop,
+    language_model,
+    lstm,
+    mgu,
+    mingru,
+    residual,
+    saving,
+    stack,
+    unroll,
+    vanilla,
+)
+from jaxrnn.interop import InteropError
+from jaxrnn.interop._command import main
+
+two = {"recurrent_bias": True}
+WRITERS = {name: getattr(interop, f"to_{name}") for name in interop._LIBRARIES}
+PACKAGES = {"linen": "flax", "nnx": "flax", "cudnn": "jax"}
+REFUSED = {
+    "torch": {
+        "GRU resets after the product, .* Keras' with": unroll(gru(3, reset="before")),
+        "two biases, unlike .* equivalent=True .* make the cell with recurrent_bias=True": unroll(
+            lstm(3)
+        ),
+        "torch has no MGU": unroll(mgu(3)),
+        "one kind and size of cell in all its levels": stack(
+            [unroll(lstm(3, **two)), unroll(lstm(4, **two))]
+        ),
+        "walks forwards or both ways": unroll(lstm(3, **two), reverse=True),
+        "merges its directions by 'sum'": bidirectional(lstm(3, **two), merge="sum"),
+        "has dropout within its steps": unroll(lstm(3, **two), dropout=Dropout(inputs=0.5)),
+        "has no counterpart elsewhere": residual(unroll(lstm(3, **two))),
+    },
+    "keras": {
+        "has one bias, unlike .* equivalent=True": unroll(lstm(3, **two)),
+        "has two biases, unlike": unroll(gru(3, recurrent_bias=False)),
+        "go_backwards gives outputs last first": unroll(lstm(3), reverse=True),
+        "Keras has no MinGRU": unroll(mingru(3)),
+    },
+    "linen": {
+        "resets after the product": unroll(gru(3, reset="before")),
+        "one bias of r and z, unlike": unroll(gru(3)),
+        r"has a bias in r ⊙ \(h W_h \+ b_h\), unlike": unroll(gru(3, recurrent_bias=False)),
+        "has one bias, unlike": unroll(vanilla(3, **two)),
+        "Flax Linen has no MGU": unroll(mgu(3)),
+        "no language model: convert its layer": language_model(unroll(lstm(3)), 3),
+    },
+    "nnx": {
+        r"no bias inside r ⊙ .* make it with recurrent_bias=False": unroll(gru(3)),
+        "resets after the product": unroll(gru(3, reset="before")),
+        "has one bias, unlike": unroll(lstm(3, **two)),
+    },
+    "haiku": {
+        "resets before the product": unroll(gru(3)),
+        "VanillaRNN is a relu": unroll(vanilla(3)),
+        "do not say that a core walks backwards": unroll(lstm(3), reverse=True),
+        "has one bias, unlike": unroll(gru(3, reset="before", **two)),
+    },
+    "equinox": {
+        "Equinox has no Vanilla": unroll(vanilla(3)),
+        "resets after the product": unroll(gru(3, reset="before")),
+        "does not say that one walks backwards": unroll(lstm(3), reverse=True),
+        "one bias of r and z, unlike": unroll(gru(3)),
+    },
+    "onnx": {
+        "ONNX has no MinGRU": unroll(mingru(3)),
+        "one cell for both directions": bidirectional(lstm(3), lstm(4)),
+    },
+    "cudnn": {
+        "is that of an LSTM": unroll(gru(3)),
+        "layers that are alike": unroll(lstm(3, **two), reverse=True),
+        "has two biases, unlike": unroll(lstm(3)),
+    },
+}
+
+
+def drawn(layer):
+    size = () if hasattr(layer, "vocab_size") else (3,)
+    params = layer.init(jax.random.key(0), *size)
+    return jax.tree.map(lambda a: a + 0.1, params)
+
+
+@pytest.mark.parametrize(
+    ("library", "words"), [(name, words) for name, cases in REFUSED.items() for words in cases]
+)
+def test_what_a_library_cannot_hold(library, words):
+    pytest.importorskip(PACKAGES.get(library, library))
+    layer = REFUSED[library][words]
+    with pytest.raises(InteropError, match=words) as caught:
+        WRITERS[library](layer, drawn(layer))
+    assert "\n" not in str(caught.value)
+
+
+def test_equivalent_biases_have_the_same_outputs_and_a_note():
+    torch = pytest.importorskip("torch")
+    layer = unroll(lstm(3))
+    made = interop.to_torch(layer, drawn(layer), equivalent=True, verify=True)
+    assert isinstance(made.model, torch.nn.LSTM) and "twice as far" in made.notes[0]
+    layer = unroll(lstm(3, **two))
+    made = interop.to_linen(layer, drawn(layer), equivalent=True)
+    back = interop.from_linen(made.model, made.params)
+    xs = np.ones((4, 2, 3), np.float32)
+    params = jax.tree.map(np.float32, drawn(layer))
+    np.testing.assert_allclose(
+        back.model.apply(jax.tree.map(np.float32, back.params), None, xs)[1],
+        layer.apply(params, None, xs)[1],
+        rtol=1e-5,
+        atol=1e-6,
+    )
+
+
+def test_a_bias_that_is_not_zero_is_not_left_out():
+    pytest.importorskip("torch")
+    layer = unroll(lstm(3, **two))
+    with pytest.raises(InteropError, match=r"`b` of LSTM.* is not zero, so bias=False would lose"):
+        interop.to_torch(layer, drawn(layer), bias=False)
+
+
+# Malformed state dicts.
+
+
+def state(kind="lstm", gates=4, levels=1, H=4, I=3, dtype=np.float32, **other):
+    rng, made = np.random.default_rng(0), {}
+    for k in range(levels):
+        size = H if k else I
+        made |= {
+            f"weight_ih_l{k}": rng.normal(size=(gates * H, size)).astype(dtype),
+            f"weight_hh_l{k}": rng.normal(size=(gates * H, H)).astype(dtype),
+            f"bias_ih_l{k}": rng.normal(size=gates * H).astype(dtype),
+            f"bias_hh_l{k}": rng.normal(size=gates * H).astype(dtype),
+        }
+    return made | other
+
+
+def without(name, **how):
+    made = state(**how)
+    del made[name]
+    return made
+
+
+def changed(name, value, **how):
+    made = state(**how)
+    made[name] = value(made[name]) if callable(value) else value
+    return made
+
+
+def put(where, value):
+    def one(a):
+        a = a.copy()
+        a.flat[where] = value
+        return a
+
+    return one
+
+
+MALFORMED = {
+    "lacks 'weight_hh_l0'": without("weight_hh_l0"),
+    "lacks 'weight_ih_l0'": without("weight_ih_l0"),
+    "lacks 'bias_ih_l0'": without("bias_ih_l0"),
+    "lacks 'bias_hh_l1'": without("bias_hh_l1", levels=2),
+    "lacks 'weight_ih_l1'": without("weight_ih_l1", levels=3),
+    "'weight_ih_l1' has shape .* but 16 × 4 is needed": changed(
+        "weight_ih_l1", np.zeros((16, 3), np.float32), levels=2
+    ),
+    "'weight_hh_l0' has shape .* a matrix is needed": changed("weight_hh_l0", np.zeros(16)),
+    "'weight_hh_l0' has shape .* rows": changed("weight_hh_l0", np.zeros((15, 4), np.float32)),
+    "20 rows for a hidden size of 4": state(gates=5),
+    "8 rows for a hidden size of 4": state(gates=2),
+    "'bias_ih_l0' has shape": changed("bias_ih_l0", lambda b: b[:-1]),
+    "'bias_hh_l0' has shape": changed("bias_hh_l0", lambda b: b[None]),
+    "'weight_ih_l0' holds NaN": changed("weight_ih_l0", put(3, np.nan)),
+    "'weight_hh_l0' holds NaN or infinity": changed("weight_hh_l0", put(0, np.inf)),
+    "'bias_hh_l0' holds NaN": changed("bias_hh_l0", put(-1, -np.inf)),
+    "'weight_ih_l0' is of int64, but weights are floats": changed(
+        "weight_ih_l0", np.zeros((16, 3), int)
+    ),
+    "'bias_ih_l0' is of complex64": changed("bias_ih_l0", np.zeros(16, np.complex64)),
+    "'bias_hh_l0' is of bool": changed("bias_hh_l0", np.zeros(16, bool)),
+    "'weight_hh_l0' is of float64, but the others are of float32": changed(
+        "weight_hh_l0", np.float64
+    ),
+    "'weight_ih_l0' is no array, got str 'no'": changed("weight_ih_l0", "no"),
+    "'weight_ih_l0' is no array, got list": changed("weight_ih_l0", [[1.0]]),
+    "'bias_ih_l0' is no array, got NoneType": changed("bias_ih_l0", None),
+    "has 'extra', which belongs to nothing": state(extra=np.zeros(3, np.float32)),
+    "has 'running_mean', and 1 more, which": state(
+        running_mean=np.zeros(3, np.float32), running_var=np.zeros(3, np.float32)
+    ),
+    "holds no recurrent module": {"fc.weight": np.zeros((3, 3), np.float32)},
+    "holds no recurrent": {},
+    "holds 2 recurrent modules, 'a.', 'b.': name one with `prefix`": {
+        f"{prefix}.{name}": a for prefix in "ab" for name, a in state().items()
+    },
+    "do not tell the nonlinearity": state(gates=1),
+    "must be a mapping|takes a torch.nn.Module": [1, 2],
+    "takes a torch.nn.Module or its state dict, got 'model.pt'": "model.pt",
+    "takes a torch.nn.Module or its state dict, got None": None,
+    "must have strings for names": {1: np.zeros(3)},
+    "'weight_ih_l0' has shape .* which is empty": {
+        "weight_ih_l0": np.zeros((4, 0), np.float32),
+        "weight_hh_l0": np.zeros((4, 1), np.float32),
+    },
+    "reads 3 features, but one-hot tokens of the head are 7": state()
+    | {"linear.weight": np.zeros((7, 4), np.float32), "linear.bias": np.zeros(7, np.float32)},
+    "'linear.weight' has shape": state(I=7)
+    | {"linear.weight": np.zeros((7, 5), np.float32), "linear.bias": np.zeros(7, np.float32)},
+}
+
+
+@pytest.mark.parametrize("words", MALFORMED)
+def test_a_malformed_state_dict_is_a_sentence(words):
+    with pytest.raises(InteropError, match=words) as caught:
+        interop.from_torch(MALFORMED[words])
+    assert "\n" not in str(caught.value)
+
+
+HAIKU = {"lstm/linear": {"w": np.zeros((7, 16), np.float32), "b": np.zeros(16, np.float32)}}
+GRU = {"w_i": np.zeros((3, 12)), "w_h": np.zeros((4, 12)), "b": np.zeros(12)}
+OTHERS = {
+    "dict of dicts": (interop.from_haiku, ({"a": 1},)),
+    "hold no core": (interop.from_haiku, ({"linear": {"w": np.zeros((2, 2))}},)),
+    "no core 'gru'": (interop.from_haiku, (HAIKU, ["gru"])),
+    "bias of 15, which is not four gates": (
+        interop.from_haiku,
+        ({"lstm/linear": {"w": np.zeros((7, 15)), "b": np.zeros(15)}},),
+    ),
+    "needs more than 4 rows": (
+        interop.from_haiku,
+        ({"lstm/linear": {"w": np.zeros((4, 16)), "b": np.zeros(16)}},),
+    ),
+    "'gru//b' has shape": (interop.from_haiku, ({"gru": GRU | {"b": np.zeros(11)}},)),
+    "'weights' has shape .* but 144 is needed": (interop.from_cudnn, (np.zeros(143), 3, 4)),
+    "`input_size` must be positive": (interop.from_cudnn, (np.zeros(143), 0, 4)),
+    "holds NaN": (interop.from_cudnn, (np.full(144, np.nan), 3, 4)),
+    "nested dict, got": (interop.from_tree, ([1],)),
+    "no array, got dict": (interop.from_tree, ({"a": {"b": {}}},)),
+}
+
+
+@pytest.mark.parametrize("words", OTHERS)
+def test_other_malformed_weights_are_a_sentence(words):
+    read, given = OTHERS[words]
+    with pytest.raises(ValueError, match=words) as caught:
+        read(*given)
+    assert "\n" not in str(caught.value)
+
+
+# Files.
+
+
+class Evil:
+    def __reduce__(self):
+        return os.system, ("touch evil",)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "words"),
+    [
+        ("a.pt", pickle.dumps(Evil()), "holds more than tensors|no whole file"),
+        ("a.pt", b"", "no whole file|no file of torch"),
+        ("a.pt", b"PK\3\4 cut", "no whole file|no file of torch"),
+        ("a.safetensors", b"\xff" * 20, "no whole safetensors file"),
+        ("a.onnx", b"\xff\xff\xff", "no ONNX model|holds no RNN"),
+        ("a.keras", b"nothing", "no model that Keras loads"),
+        ("a.xyz", b"", "ends in none of these"),
+        ("a.pt", None, "is not there"),
+    ],
+)
+def test_a_file_that_is_none_is_status_two(tmp_path, monkeypatch, capsys, name, data, words):
+    package = {".pt": "torch", ".onnx": "onnx", ".keras": "keras"}.get(name[1:])
+    if package:
+        pytest.importorskip(package)
+    monkeypatch.chdir(tmp_path)
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+    assert main(["convert", name, "b.safetensors"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and pytest.importorskip("re").search(words, said), said
+    assert {path.name for path in tmp_path.iterdir()} <= {name}
+
+
+def test_a_pickle_with_code_in_it_is_not_run(tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    torch.save({"weight_ih_l0": Evil()}, "a.pt")
+    assert main(["convert", "a.pt", "b.safetensors"]) == 2
+    assert not (tmp_path / "evil").exists()
+
+
+@pytest.mark.standard_promotion
+def test_a_command_converts_files_both_ways(tmp_path, capsys):
+    torch = pytest.importorskip("torch")
+    module = torch.nn.GRU(3, 4, 2, bidirectional=True)
+    torch.save({"state_dict": module.state_dict(), "epoch": 3}, tmp_path / "a.pt")
+    assert main(["convert", f"{tmp_path}/a.pt", f"{tmp_path}/b.safetensors"]) == 0
+    said = capsys.readouterr().out
+    assert "level 2: Bidirectional" in said and "verified: largest differences" in said
+    model, params = saving.load(tmp_path / "b.safetensors")
+    assert model == stack([bidirectional(gru(4))] * 2)
+    assert main(["convert", f"{tmp_path}/b.safetensors", f"{tmp_path}/c.pt"]) == 0
+    back = torch.load(tmp_path / "c.pt", weights_only=True)
+    assert all(torch.equal(back[name], a) for name, a in module.state_dict().items())
+    del params
+
+
+def test_without_the_library_the_error_names_the_extra():
+    code = (
+        "import sys; sys.modules['torch'] = None; import jax, jaxrnn\n"
+        "layer = jaxrnn.unroll(jaxrnn.gru(3))\n"
+        "try: jaxrnn.interop.to_torch(layer, layer.init(jax.random.key(0), 2))\n"
+        "except jaxrnn.interop.InteropError as error: print(error)\n"
+        "print(*[m for m in ('flax', 'keras', 'onnx', 'haiku', 'equinox') if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == (
+        "this needs the package torch, which is not installed: pip install 'jaxrnn[interop]'.\n\n"
+    )
