@@ -1,6 +1,6 @@
 """PyTorch's recurrent layers, number for number: outputs and every gradient.
 
-torch keeps (G·H, I) where we keep (I, G·H); the gates' order is the same, r z n and i f g o.
+Through `interop.from_torch`, with numbers on disk where there is no torch.
 """
 
 import json
@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxrnn import LSTMCarry, bidirectional, gru, lstm, stack, unroll, vanilla
+from jaxrnn import LSTMCarry, bidirectional, gru, interop, lstm, stack, unroll, vanilla
 from jaxrnn.testing import Answer, draw, same
 from jaxrnn.testing._case import numpy
 
@@ -25,33 +25,25 @@ GOLDEN = json.loads(Path(__file__).with_name("golden").joinpath("torch.json").re
 
 
 def our_layer(cell, depth, both):
-    return stack([(bidirectional if both else unroll)(cell)] * depth)
+    layer = (bidirectional if both else unroll)(cell)
+    return layer if depth == 1 else stack([layer] * depth)
 
 
-def our_params(like, weights):
-    """torch's named arrays as the params of a stack, in the containers of `like`."""
-
-    def one(params, suffix):
-        names = {"w_x": "weight_ih", "w_h": "weight_hh", "b": "bias_ih", "b_h": "bias_hh"}
-        arrays = {ours: np.asarray(weights[torchs + suffix]).T for ours, torchs in names.items()}
-        return type(params)(**arrays)
-
-    def floor(params, k):
-        if not isinstance(params, tuple):
-            return one(params, f"_l{k}")
-        return one(params[0], f"_l{k}"), one(params[1], f"_l{k}_reverse")
-
-    return tuple(floor(params, k) for k, params in enumerate(like))
+def our_params(cell, weights):
+    """torch's named arrays, or their gradients, as params."""
+    arrays = {name: np.asarray(a) for name, a in weights.items()}
+    activation = cell if cell in ("tanh", "relu") else None
+    return numpy(interop.from_torch(arrays, activation=activation).params)
 
 
 def our_carry(like, parts):
-    """torch's [h] or [h, c], each (layers × directions, B, H), as the carry of a stack."""
+    """torch's [h] or [h, c], each (layers × directions, B, H), as a carry."""
     flat = [np.asarray(part)[k] for k in range(len(parts[0])) for part in parts]
     return jax.tree.unflatten(jax.tree.structure(like), flat)
 
 
 def torch_parts(carry):
-    """The carry of a stack as torch's [h] or [h, c]."""
+    """A carry as torch's [h] or [h, c]."""
     leaves = jax.tree.leaves(carry)
     is_lstm = any(
         isinstance(node, LSTMCarry)
@@ -75,7 +67,7 @@ def test_torch_layers(request, cell, depth, both):
     options = {"nonlinearity": cell} if kind is torch.nn.RNN else {}
     module = kind(I, H, depth, bidirectional=both, dtype=torch.float64, **options)
     weights = {name: weight.detach().numpy() for name, weight in module.named_parameters()}
-    case = case.but(params=our_params(case.params, weights))
+    case = case.but(params=our_params(cell, weights))
 
     xs = torch.tensor(case.xs, requires_grad=True)
     parts = [torch.tensor(part, requires_grad=True) for part in torch_parts(case.carry)]
@@ -87,7 +79,7 @@ def test_torch_layers(request, cell, depth, both):
     want = Answer(
         carry=our_carry(case.carry, [part.detach().numpy() for part in end]),
         ys=ys.detach().numpy(),
-        dparams=our_params(case.params, grads),
+        dparams=our_params(cell, grads),
         dcarry=our_carry(case.carry, [part.grad.numpy() for part in parts]),
         dxs=xs.grad.numpy(),
     )
@@ -103,7 +95,7 @@ def test_torch_golden(name):
     layer = our_layer(CELLS[cell](H), 2 if deep else 1, bool(deep))
     case = draw(layer, I, seed=0, steps=T, batch=B)
     case = case.but(
-        params=our_params(case.params, golden["weights"]),
+        params=our_params(cell, golden["weights"]),
         carry=our_carry(case.carry, golden["carry"]),
         xs=np.array(golden["xs"]),
         dcarry=our_carry(case.carry, golden["dend"]),
@@ -112,7 +104,7 @@ def test_torch_golden(name):
     want = Answer(
         carry=our_carry(case.carry, golden["end"]),
         ys=np.array(golden["ys"]),
-        dparams=our_params(case.params, golden["dweights"]),
+        dparams=our_params(cell, golden["dweights"]),
         dcarry=our_carry(case.carry, golden["dcarry"]),
         dxs=np.array(golden["dxs"]),
     )

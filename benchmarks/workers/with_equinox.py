@@ -11,14 +11,14 @@ import jax.numpy as jnp
 
 from benchmarks.protocol import Built, NotOffered
 from benchmarks.weights import Variant, Weights, cell_weights, rename
-from benchmarks.workers import _jax
+from benchmarks.workers import _jax, _maps
 from benchmarks.workloads import Workload
+from jaxrnn.interop import _equinox
 
 VARIANTS = {
     "lstm": Variant("one", note="one bias"),
     "gru": Variant("candidate", note="one bias, and the candidate's own"),
 }
-CELLS: dict[str, Any] = {"lstm": eqx.nn.LSTMCell, "gru": eqx.nn.GRUCell}
 
 
 def versions() -> dict[str, str]:
@@ -28,7 +28,7 @@ def versions() -> dict[str, str]:
 def build(w: Workload, weights: Weights, inputs: Weights) -> Built:
     if w.kind == "gemm":
         raise NotOffered("the peak is measured with jaxrnn and torch")
-    if w.cell not in CELLS:
+    if w.cell not in VARIANTS:
         raise NotOffered(f"Equinox has no {w.cell} cell")
     params, static = eqx.partition(_model(w, weights), eqx.is_array)
 
@@ -61,9 +61,9 @@ def _model(w: Workload, weights: Weights) -> tuple[list[list[Any]], Any]:
     for level in range(w.depth):
         cells = []
         for way in w.directions:
-            made = CELLS[w.cell](w.input_size(level), w.H, key=jax.random.key(0))
-            arrays = cell_weights(weights, f"{level}.{way}")
-            cells.append(eqx.tree_at(_fields(w), made, _native(w, arrays)))
+            a = cell_weights(weights, f"{level}.{way}")
+            native = _maps.native(_equinox, w, VARIANTS[w.cell], a)
+            cells.append(_equinox.made_of(eqx, _maps.cell_of(w, VARIANTS[w.cell]), native))
         levels.append(cells)
     if not w.V:
         return levels, None
@@ -72,14 +72,7 @@ def _model(w: Workload, weights: Weights) -> tuple[list[list[Any]], Any]:
     return levels, eqx.tree_at(lambda h: (h.weight, h.bias), head, arrays)
 
 
-def _fields(w: Workload):
-    names = ("weight_ih", "weight_hh", "bias", "bias_n")[: 4 if w.cell == "gru" else 3]
-    return lambda cell: tuple(getattr(cell, name) for name in names)
-
-
-def _native(w: Workload, a: Weights) -> tuple[jax.Array, ...]:
-    arrays = (a["w_x"].T, a["w_h"].T, a["b"]) + ((a["b_h"][-w.H :],) if w.cell == "gru" else ())
-    return tuple(jnp.asarray(x) for x in arrays)
+LEAVES = ("weight_ih", "weight_hh", "bias", "bias_n")
 
 
 def _canonical(w: Workload, tree: Any) -> dict[str, Any]:
@@ -87,8 +80,6 @@ def _canonical(w: Workload, tree: Any) -> dict[str, Any]:
     flat = {} if head is None else {"head.w": head.weight.T, "head.b": head.bias}
     for level, cells in enumerate(levels):
         for way, cell in zip(w.directions, cells, strict=True):
-            a = {"w_x": cell.weight_ih.T, "w_h": cell.weight_hh.T, "b": cell.bias}
-            if w.cell == "gru":
-                a["b_h"] = jnp.concatenate([jnp.zeros(2 * w.H), cell.bias_n])
-            flat |= rename(f"{level}.{way}", a)
+            native = {leaf: getattr(cell, leaf) for leaf in LEAVES if hasattr(cell, leaf)}
+            flat |= rename(f"{level}.{way}", _maps.arrays(_equinox, w, VARIANTS[w.cell], native))
     return flat

@@ -8,12 +8,12 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from benchmarks.protocol import Built, NotOffered
 from benchmarks.weights import Variant, Weights, cell_weights, rename
-from benchmarks.workers import _jax
+from benchmarks.workers import _jax, _maps
 from benchmarks.workloads import Workload
+from jaxrnn.interop import _linen
 
 VARIANTS = {
     "lstm": Variant("one", note="one bias"),
@@ -25,7 +25,6 @@ CELLS: dict[str, Any] = {
     "gru": nn.GRUCell,
     "vanilla": nn.SimpleCell,
 }
-GATES = {"lstm": "ifgo", "gru": "rzn", "vanilla": ("",)}
 
 
 def versions() -> dict[str, str]:
@@ -38,7 +37,8 @@ def build(w: Workload, weights: Weights, inputs: Weights) -> Built:
     module, params = Model(w), {}
     for level in range(w.depth):
         for way in w.directions:
-            params[f"{way}_{level}"] = _native(w, cell_weights(weights, f"{level}.{way}"))
+            a = cell_weights(weights, f"{level}.{way}")
+            params[f"{way}_{level}"] = _maps.native(_linen, w, VARIANTS[w.cell], a)
     if w.V:
         params["head"] = {"kernel": weights["head.w"], "bias": weights["head.b"]}
 
@@ -73,32 +73,10 @@ class Model(nn.Module):
         return new, nn.Dense(w.V, name="head")(xs) if w.V else xs
 
 
-def _native(w: Workload, a: Weights) -> dict[str, dict[str, np.ndarray]]:
-    names = GATES[w.cell]
-    parts = {k: np.split(v, len(names), axis=-1) for k, v in a.items()}
-    cell: dict[str, dict[str, np.ndarray]] = {}
-    for g, name in enumerate(names):
-        cell[f"i{name}"] = {"kernel": parts["w_x"][g]}
-        cell[f"h{name}"] = {"kernel": parts["w_h"][g]}
-        cell[("h" if w.cell == "lstm" else "i") + name]["bias"] = parts["b"][g]
-    if w.cell == "gru":
-        cell["hn"]["bias"] = parts["b_h"][2]
-    return cell
-
-
 def _canonical(w: Workload, tree: Any) -> dict[str, Any]:
     flat = {"head.w": tree["head"]["kernel"], "head.b": tree["head"]["bias"]} if w.V else {}
-    side = "h" if w.cell == "lstm" else "i"
     for level in range(w.depth):
         for way in w.directions:
-            cell = tree[f"{way}_{level}"]
-
-            def joined(side: str, leaf: str, cell: Any = cell) -> jax.Array:
-                return jnp.concatenate([cell[side + g][leaf] for g in GATES[w.cell]], axis=-1)
-
-            a: dict[str, Any] = {"w_x": joined("i", "kernel"), "w_h": joined("h", "kernel")}
-            a["b"] = joined(side, "bias")
-            if w.cell == "gru":
-                a["b_h"] = jnp.concatenate([jnp.zeros(2 * w.H), cell["hn"]["bias"]])
+            a = _maps.arrays(_linen, w, VARIANTS[w.cell], tree[f"{way}_{level}"])
             flat |= rename(f"{level}.{way}", a)
     return flat

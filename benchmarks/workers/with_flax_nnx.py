@@ -11,8 +11,9 @@ from flax import nnx
 
 from benchmarks.protocol import Built, NotOffered
 from benchmarks.weights import Variant, Weights, cell_weights, rename
-from benchmarks.workers import _jax
+from benchmarks.workers import _jax, _maps
 from benchmarks.workloads import Workload
+from jaxrnn.interop import _nnx
 
 VARIANTS = {
     "lstm": Variant("one", note="one bias"),
@@ -24,7 +25,6 @@ CELLS: dict[str, Any] = {
     "gru": nnx.GRUCell,
     "vanilla": nnx.SimpleCell,
 }
-WHERE_BIAS = {"lstm": "dense_h", "gru": "dense_i", "vanilla": "dense_i"}
 
 
 def versions() -> dict[str, str]:
@@ -77,9 +77,7 @@ def _native(w: Workload, weights: Weights) -> dict[str, Any]:
         ways = {}
         for way in w.directions:
             a = cell_weights(weights, f"{level}.{way}")
-            cell = {"dense_i": {"kernel": a["w_x"]}, "dense_h": {"kernel": a["w_h"]}}
-            cell[WHERE_BIAS[w.cell]]["bias"] = a["b"]
-            ways[f"{way}_rnn"] = {"cell": cell}
+            ways[f"{way}_rnn"] = {"cell": _maps.native(_nnx, w, VARIANTS[w.cell], a)}
         layers[level] = ways if w.both_ways else ways["forward_rnn"]
     native: dict[str, Any] = {"layers": layers}
     if w.V:
@@ -93,6 +91,5 @@ def _canonical(w: Workload, tree: Any) -> dict[str, Any]:
     for level, layer in tree["layers"].items():
         for way in w.directions:
             cell = (layer[f"{way}_rnn"] if w.both_ways else layer)["cell"]
-            a = {"w_x": cell["dense_i"]["kernel"], "w_h": cell["dense_h"]["kernel"]}
-            flat |= rename(f"{level}.{way}", a | {"b": cell[WHERE_BIAS[w.cell]]["bias"]})
+            flat |= rename(f"{level}.{way}", _maps.arrays(_nnx, w, VARIANTS[w.cell], cell))
     return flat

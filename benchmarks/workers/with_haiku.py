@@ -9,12 +9,12 @@ from typing import Any
 import haiku as hk
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from benchmarks.protocol import Built, NotOffered
 from benchmarks.weights import Variant, Weights, cell_weights, rename
-from benchmarks.workers import _jax
+from benchmarks.workers import _jax, _maps
 from benchmarks.workloads import Workload
+from jaxrnn.interop import _haiku
 
 VARIANTS = {
     "lstm": Variant("one", note="one bias"),
@@ -22,9 +22,6 @@ VARIANTS = {
     "vanilla": Variant("two", activation="relu", note="relu"),
 }
 CORES: dict[str, Any] = {"lstm": hk.LSTM, "gru": hk.GRU, "vanilla": hk.VanillaRNN}
-ORDER = {"lstm": (0, 2, 1, 3), "gru": (1, 0, 2), "vanilla": (0,)}  # of our gates, and its inverse
-GRU_NAMES = {"w_i": "w_x", "w_h": "w_h", "b": "b"}
-SIGN = {"gru": (1, -1, 1)}  # σ(-a) = 1 - σ(a)
 
 
 def versions() -> dict[str, str]:
@@ -38,7 +35,9 @@ def build(w: Workload, weights: Weights, inputs: Weights) -> Built:
     params: dict[str, dict[str, Any]] = {}
     for level in range(w.depth):
         for way in w.directions:
-            params |= _native(w, _name(level, way), cell_weights(weights, f"{level}.{way}"))
+            a = cell_weights(weights, f"{level}.{way}")
+            native = _maps.native(_haiku, w, VARIANTS[w.cell], a)
+            params |= _haiku.placed(_name(level, way), native)
     if w.V:
         params["head"] = {"w": weights["head.w"], "b": weights["head.b"]}
     zeros = jnp.zeros((w.B, w.H))
@@ -64,50 +63,15 @@ def _network(w: Workload, carry: Any, xs: jax.Array) -> tuple[Any, jax.Array]:
     return new, hk.Linear(w.V, name="head")(xs) if w.V else xs
 
 
-def _turned(w: Workload, a: Any) -> Any:
-    """Gates from our order (and sign) to Haiku's, or back."""
-    array = jnp if isinstance(a, jax.Array) else np
-    gates = array.split(a, len(ORDER[w.cell]), axis=-1)
-    signs = SIGN.get(w.cell, (1,) * len(gates))
-    signed = [gate * sign for gate, sign in zip(gates, signs, strict=True)]
-    return array.concatenate([signed[g] for g in ORDER[w.cell]], axis=-1)
-
-
-def _native(w: Workload, name: str, a: Weights) -> dict[str, dict[str, Any]]:
-    if w.cell == "vanilla":
-        linear = {"w": a["w_x"], "b": a["b"]}
-        return {f"{name}/linear": linear, f"{name}/linear_1": {"w": a["w_h"], "b": a["b_h"]}}
-    if w.cell == "gru":
-        return {name: {k: _turned(w, a[v]) for k, v in GRU_NAMES.items()}}
-    b = a["b"].copy()
-    b[w.H : 2 * w.H] -= 1
-    both = np.concatenate([a["w_x"], a["w_h"]])
-    return {f"{name}/linear": {"w": _turned(w, both), "b": _turned(w, b)}}
-
-
 def _canonical(w: Workload, tree: Any) -> dict[str, Any]:
     flat = rename("head", tree["head"]) if w.V else {}
     for level in range(w.depth):
         for way in w.directions:
-            flat |= rename(f"{level}.{way}", _cell(w, tree, _name(level, way), level))
+            name = _name(level, way)
+            native = {
+                module[len(name) :].removeprefix("/"): leaves
+                for module, leaves in tree.items()
+                if module == name or module.startswith(f"{name}/")
+            }
+            flat |= rename(f"{level}.{way}", _maps.arrays(_haiku, w, VARIANTS[w.cell], native))
     return flat
-
-
-def _cell(w: Workload, tree: Any, name: str, level: int) -> dict[str, Any]:
-    if w.cell == "vanilla":
-        one, two = tree[f"{name}/linear"], tree[f"{name}/linear_1"]
-        return {"w_x": one["w"], "b": one["b"], "w_h": two["w"], "b_h": two["b"]}
-    if w.cell == "gru":
-        its = tree[name]
-        return {v: _unturned(w, its[k]) for k, v in GRU_NAMES.items()}
-    its, size = tree[f"{name}/linear"], w.input_size(level)
-    both = _unturned(w, its["w"])
-    return {"w_x": both[:size], "w_h": both[size:], "b": _unturned(w, its["b"])}
-
-
-def _unturned(w: Workload, a: jax.Array) -> jax.Array:
-    """The order is its own inverse; the sign goes with the gate."""
-    gates = jnp.split(a, len(ORDER[w.cell]), axis=-1)
-    signs = SIGN.get(w.cell, (1,) * len(gates))
-    back = [gates[g] for g in ORDER[w.cell]]
-    return jnp.concatenate([gate * s for gate, s in zip(back, signs, strict=True)], axis=-1)

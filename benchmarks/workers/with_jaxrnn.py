@@ -11,13 +11,11 @@ import jaxrnn
 from benchmarks import bounds
 from benchmarks.protocol import Built
 from benchmarks.weights import Variant, Weights, cell_weights, rename
-from benchmarks.workers import _jax
+from benchmarks.workers import _jax, _maps
 from benchmarks.workloads import Workload
 from jaxrnn import training
 
 VARIANTS: dict[str, Variant] = {}
-PARAMS = {"lstm": jaxrnn.LSTMParams, "gru": jaxrnn.GRUParams, "vanilla": jaxrnn.VanillaParams}
-CELLS = {"lstm": jaxrnn.lstm, "gru": jaxrnn.gru, "vanilla": jaxrnn.vanilla}
 
 
 def versions() -> dict[str, str]:
@@ -39,7 +37,7 @@ def build_bound(w: Workload, weights: Weights, inputs: Weights) -> Built:
 
 
 def _layer(w: Workload) -> jaxrnn.Layer:
-    cell = CELLS[w.cell](w.H, recurrent_bias=True)
+    cell = _maps.cell_of(w, Variant())
     layer = jaxrnn.bidirectional(cell) if w.both_ways else jaxrnn.unroll(cell)
     return layer if w.depth == 1 else jaxrnn.stack([layer] * w.depth)
 
@@ -47,7 +45,9 @@ def _layer(w: Workload) -> jaxrnn.Layer:
 def _params(w: Workload, weights: Weights) -> Any:
     levels = []
     for level in range(w.depth):
-        ways = [PARAMS[w.cell](**cell_weights(weights, f"{level}.{way}")) for way in w.directions]
+        ways = [
+            _maps.PARAMS[w.cell](**cell_weights(weights, f"{level}.{way}")) for way in w.directions
+        ]
         levels.append(tuple(ways) if w.both_ways else ways[0])
     layer = tuple(levels) if w.depth > 1 else levels[0]
     if not w.V:

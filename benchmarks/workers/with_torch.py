@@ -15,12 +15,12 @@ from torch import nn
 from benchmarks.protocol import Built
 from benchmarks.weights import Variant, Weights
 from benchmarks.workloads import Workload
+from jaxrnn.interop._torch import LEAVES
 
 torch.set_num_threads(len(os.sched_getaffinity(0)))
 
 VARIANTS: dict[str, Variant] = {}
 LAYERS: dict[str, Any] = {"lstm": nn.LSTM, "gru": nn.GRU, "vanilla": nn.RNN}
-NAMES = {"w_x": "weight_ih", "w_h": "weight_hh", "b": "bias_ih", "b_h": "bias_hh"}
 
 
 def versions() -> dict[str, str]:
@@ -62,7 +62,7 @@ class Model(nn.Module):
         for level in range(self.layer.num_layers):
             for way in ("forward", "backward")[: 1 + self.layer.bidirectional]:
                 suffix = f"_l{level}" + ("_reverse" if way == "backward" else "")
-                for ours, theirs in NAMES.items():
+                for ours, theirs in LEAVES.items():
                     named[f"{level}.{way}.{ours}"] = getattr(self.layer, theirs + suffix)
         if isinstance(self.head, nn.Linear):
             named["head.w"], named["head.b"] = self.head.weight, self.head.bias

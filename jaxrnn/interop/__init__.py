@@ -57,7 +57,29 @@ _LIBRARIES = ("cudnn", "equinox", "haiku", "keras", "linen", "nnx", "onnx", "tor
 _WHERE = {f"{way}_{name}": f"_{name}" for name in _LIBRARIES for way in ("from", "to")}
 _WHERE |= {"from_tree": "_tree", "recurrent_modules": "_torch"}
 
-__all__ = ["Differences", "InteropError", "Result", *_WHERE]
+__all__ = [
+    "Differences",
+    "InteropError",
+    "Result",
+    "from_cudnn",
+    "from_equinox",
+    "from_haiku",
+    "from_keras",
+    "from_linen",
+    "from_nnx",
+    "from_onnx",
+    "from_torch",
+    "from_tree",
+    "recurrent_modules",
+    "to_cudnn",
+    "to_equinox",
+    "to_haiku",
+    "to_keras",
+    "to_linen",
+    "to_nnx",
+    "to_onnx",
+    "to_torch",
+]
 
 
 def __getattr__(name: str):

@@ -100,7 +100,7 @@ def to_equinox(
     form, biases = form_of(model, params), _biases.Biases("Equinox", equivalent, bias)
     _check(form)
     natives = natives_of(form, biases.writing(write_cell))
-    levels = [tuple(_cell(eqx, w.cell, w.params) for w in level) for level in natives.form.levels]
+    levels = [tuple(made_of(eqx, w.cell, w.params) for w in level) for level in natives.form.levels]
     differences = None
     if verify:
         differences = verified((model, params), natives, _theirs(eqx, form), read_cell)
@@ -122,7 +122,8 @@ def _check(form: Form) -> None:
         )
 
 
-def _cell(eqx: Any, cell: Any, native: Any) -> Any:
+def made_of(eqx: Any, cell: Any, native: Any) -> Any:
+    """A module with these arrays in it."""
     kind = eqx.nn.LSTMCell if isinstance(cell, cells.LSTM) else eqx.nn.GRUCell
     w_x = native["weight_ih"]
     how = {"use_bias": "bias" in native, "dtype": w_x.dtype, "key": jax.random.key(0)}
@@ -136,7 +137,7 @@ def _theirs(eqx: Any, form: Form) -> Any:
     def run(k: int, natives: Any, carries: list[Any], xs: Any) -> tuple[Any, Any]:
         walks = []
         for walk, native, carry in zip(form.levels[k], natives, carries, strict=True):
-            step = jax.vmap(_cell(eqx, walk.cell, native))
+            step = jax.vmap(made_of(eqx, walk.cell, native))
             start = tuple(carry) if len(carry) == 2 else carry[0]
             if form.alone:
                 after = step(xs, start)

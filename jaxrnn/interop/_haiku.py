@@ -195,7 +195,7 @@ def to_haiku(model: Any, params: Any, *, equivalent: bool = False, verify: bool 
     tree: dict[str, Any] = {}
     for level, natives_there in zip(names, natives.arrays["levels"], strict=True):
         for name, native in zip(level, natives_there, strict=True):
-            tree |= _placed(name, native)
+            tree |= placed(name, native)
     differences = None
     if verify:
         differences = verified((model, params), natives, _theirs(natives.form), read_cell)
@@ -218,7 +218,8 @@ def _names(form: Form) -> list[tuple[str, ...]]:
     return [tuple(name(walk.cell) for walk in level) for level in form.levels]
 
 
-def _placed(name: str, native: Any) -> dict[str, Any]:
+def placed(name: str, native: Any) -> dict[str, Any]:
+    """The arrays of a core as Haiku's params have them."""
     return {f"{name}/{module}" if module else name: leaves for module, leaves in native.items()}
 
 
@@ -242,7 +243,7 @@ def _theirs(form: Form) -> Any:
                 return hk.dynamic_unroll(core, xs, start, reverse=walk.reverse)
 
             apply = hk.without_apply_rng(hk.transform(network)).apply
-            ys, after = apply(_placed("core", native), xs, start)
+            ys, after = apply(placed("core", native), xs, start)
             after = cells.LSTMCarry(after.hidden, after.cell) if is_lstm else type(carry)(after)
             walks.append((after, ys))
         return [c for c, _ in walks], jnp.concatenate([ys for _, ys in walks], axis=-1)
