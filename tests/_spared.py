@@ -121,6 +121,12 @@ SPARED = {
         test_outputs_and_gradients_are_the_layers_bit_for_bit[by_nnx-gru-tokens]
         test_outputs_and_gradients_are_the_layers_bit_for_bit[by_nnx-lstm-features]
     """,
+    "test_flax_cells.py": """
+        test_linen_walks_any_cell[gru]
+        test_linen_walks_any_cell[slstm]
+        test_nnx_walks_any_cell[mingru]
+        test_nnx_walks_any_cell[slstm]
+    """,
     "test_forward_mode.py": """
         test_forward_mode[carries]
         test_forward_mode[chunks]
@@ -140,6 +146,11 @@ SPARED = {
         test_linear_is_plain[chunked-False]
         test_linear_is_plain[sequential-False]
         test_what_is_added_outside_the_loop_adds_up_in_float32[time]
+    """,
+    "test_interop.py": """
+        test_a_language_model_trained_in_torch_goes_on_here_and_back[embedded]
+        test_cells_of_torch_are_cells[GRUCell]
+        test_cells_of_torch_are_cells[RNNCell]
     """,
     "test_language_model.py": """
         test_an_unknown_target_is_told_forwards_and_in_batches
@@ -262,6 +273,12 @@ SPARED = {
         test_padded_is_alone[deep-left]
         test_padded_is_alone[deep-right]
         test_padded_is_alone[gru-right]
+    """,
+    "test_serving.py": """
+        test_another_process_without_jaxrnn_says_the_same[deep-whole]
+        test_another_process_without_jaxrnn_says_the_same[words-lengths]
+        test_onnx_knows_lengths[both]
+        test_onnx_knows_lengths[words]
     """,
     "test_sharding.py": """
         test_a_gradient_gathers_nothing[bfloat16-tokens]

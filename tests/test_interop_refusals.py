@@ -250,7 +250,7 @@ OTHERS = {
     "'weights' has shape .* but 144 is needed": (interop.from_cudnn, (np.zeros(143), 3, 4)),
     "`input_size` must be positive": (interop.from_cudnn, (np.zeros(143), 0, 4)),
     "holds NaN": (interop.from_cudnn, (np.full(144, np.nan), 3, 4)),
-    "nested dict, got": (interop.from_tree, ([1],)),
+    "holds no cell of Flax": (interop.from_tree, ([1],)),
     "no array, got dict": (interop.from_tree, ({"a": {"b": {}}},)),
 }
 
@@ -333,3 +333,162 @@ def test_without_the_library_the_error_names_the_extra():
     assert run.stdout == (
         "this needs the package torch, which is not installed: pip install 'jaxrnn[interop]'.\n\n"
     )
+
+
+# Sources that look like what they are not.
+
+
+def test_levels_that_do_not_follow_are_no_stack():
+    torch = pytest.importorskip("torch")
+    state = {
+        f"{name}.{leaf}": a
+        for name, module in {"a": torch.nn.LSTM(3, 4), "b": torch.nn.LSTM(9, 5)}.items()
+        for leaf, a in module.state_dict().items()
+    }
+    with pytest.raises(InteropError, match="level 2 reads 9 features, but level 1 gives 4"):
+        interop.from_torch(state, prefix=["a", "b"])
+    with pytest.raises(InteropError, match=r"`prefix` names nothing; there is 'a.', 'b.'"):
+        interop.from_torch(state, prefix=[])
+
+
+def test_levels_of_unlike_kinds_are_verified_each():
+    torch = pytest.importorskip("torch")
+    parts = {"a": torch.nn.LSTM(3, 4, 2, dropout=0.5), "b": torch.nn.GRU(4, 5, bias=False)}
+    state = {f"{n}.{leaf}": a for n, m in parts.items() for leaf, a in m.state_dict().items()}
+    found = interop.from_torch(state, prefix=["a", "b"], verify=True)
+    assert found.differences.largest < 1e-6
+    found = interop.from_torch(torch.nn.ModuleDict(parts), prefix=["a", "b"])
+    assert found.model.dropout == 0 and any("that of 'a.'" in note for note in found.notes)
+
+
+def test_a_module_is_asked_itself():
+    torch = pytest.importorskip("torch")
+    module = torch.nn.RNN(3, 4, nonlinearity="relu", batch_first=True)
+    assert interop.from_torch(module, verify=True).differences.largest < 1e-6
+    with pytest.raises(InteropError, match="has the nonlinearity 'relu', not 'tanh'"):
+        interop.from_torch(module, activation="tanh")
+
+
+def test_16_bits_of_torch_are_verified():
+    torch = pytest.importorskip("torch")
+    for dtype in (torch.bfloat16, torch.float16):
+        found = interop.from_torch(torch.nn.GRU(3, 4, dtype=dtype), verify=True)
+        assert found.differences.largest < 2e-2
+
+
+def test_a_language_model_of_torch_reads_batches_first_too():
+    torch = pytest.importorskip("torch")
+    lm = language_model(unroll(gru(4)), 5)
+    made = interop.to_torch(lm, drawn(lm), batch_first=True, verify=True).model
+    logits, _ = made(torch.zeros(2, 3, dtype=torch.int32))
+    assert logits.shape == (2, 3, 5)
+
+
+def test_cores_of_several_kinds_are_to_be_named():
+    params = {"gru": GRU, "lstm/linear": {"w": np.zeros((7, 12)), "b": np.zeros(12)}}
+    with pytest.raises(InteropError, match=r"several kinds, 'gru', 'lstm', and do not say"):
+        interop.from_haiku(params)
+    found = interop.from_haiku(params, ["gru", "lstm"])
+    assert found.model == stack([unroll(gru(4, reset="before")), unroll(lstm(3))])
+
+
+@pytest.mark.parametrize("kind", ["masked", "branched", "crossed", "timed", "dropped"])
+def test_models_of_keras_that_are_no_plain_stack(kind):
+    keras = pytest.importorskip("keras")
+    layers, inputs = keras.layers, keras.Input((None, 3))
+    with jax.numpy_rank_promotion("allow"):
+        if kind == "masked":
+            model = keras.Sequential(
+                [
+                    layers.Embedding(5, 3, mask_zero=True),
+                    layers.GRU(4, return_sequences=True),
+                    layers.Dense(5),
+                ]
+            )
+            model.build((None, None))
+            assert "token 0 is masked" in interop.from_keras(model).notes[0]
+        elif kind == "branched":
+            model = keras.Model(inputs, [layers.LSTM(3)(inputs), layers.LSTM(3)(inputs)])
+            with pytest.raises(InteropError, match="no Sequential, so its layers may branch"):
+                interop.from_keras(model)
+        elif kind == "crossed":
+            pair = layers.LSTM(4, go_backwards=True), layers.LSTM(4)
+            layer = layers.Bidirectional(pair[0], backward_layer=pair[1])
+            layer.build((None, None, 3))
+            with pytest.raises(InteropError, match="forward layer that goes backwards"):
+                interop.from_keras(layer)
+        elif kind == "timed":
+            layer = layers.TimeDistributed(layers.LSTM(4))
+            layer.build((None, 2, 3, 3))
+            with pytest.raises(InteropError, match="has no counterpart"):
+                interop.from_keras([layer])
+        else:
+            model = keras.Sequential(
+                [
+                    layers.GRU(4, return_sequences=True),
+                    layers.Dropout(0.5),
+                    layers.Bidirectional(layers.GRU(4)),
+                ]
+            )
+            model.build((None, None, 3))
+            notes = " ".join(interop.from_keras(model).notes)
+            assert "dropout between levels is not" in notes and "at time 0 here" in notes
+
+
+@pytest.mark.parametrize("library", ["keras", "linen", "nnx", "equinox", "onnx"])
+def test_what_a_library_does_not_drop_is_noted(library):
+    pytest.importorskip(PACKAGES.get(library, library))
+    layer = stack([unroll(lstm(3))] * 2, dropout=0.3)
+    made = WRITERS[library](layer, layer.init(jax.random.key(0), 3, np.float32))
+    assert made.notes == ("dropout between levels is not carried over",)
+
+
+def test_graphs_of_onnx_that_are_no_stack(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    layer = stack([unroll(lstm(3))] * 2)
+    params = layer.init(jax.random.key(0), 3, np.float32)
+    made = interop.to_onnx(layer, params).model
+    beside, between, begun = (onnx.ModelProto.FromString(made.SerializeToString()) for _ in "abc")
+    (second,) = (node for node in beside.graph.node if node.name == "level_1")
+    second.input[0] = "xs"
+    with pytest.raises(InteropError, match="LSTM 'level_1' does not read LSTM 'level_0' but an in"):
+        interop.from_onnx(beside)
+    (second,) = (node for node in between.graph.node if node.name == "level_1")
+    between.graph.node.insert(3, onnx.helper.make_node("Relu", [second.input[0]], ["cut"]))
+    second.input[0] = "cut"
+    with pytest.raises(InteropError, match="does not read LSTM 'level_0' but Relu"):
+        interop.from_onnx(between)
+    assert interop.from_onnx(between, nodes="level_1").model == unroll(lstm(3))
+    begun.graph.initializer.append(onnx.numpy_helper.from_array(np.ones((1, 1, 3), "f"), "h_0"))
+    with pytest.raises(InteropError, match="begins with the constant 'h_0', which is not zero"):
+        interop.from_onnx(begun)
+    wide = layer.init(jax.random.key(0), 3, np.float64)
+    with pytest.raises(InteropError, match="params are of float64, but the runtimes of ONNX walk"):
+        interop.to_onnx(layer, wide, tmp_path / "wide.onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_tree_of_lists_and_of_cells_apart():
+    from flax import nnx
+
+    cells = nnx.List([nnx.LSTMCell(3, 4, rngs=nnx.Rngs(0)), nnx.LSTMCell(4, 4, rngs=nnx.Rngs(0))])
+    tree = nnx.to_pure_dict(nnx.state(cells, nnx.Param))
+    assert interop.from_tree(tree).model == stack([unroll(lstm(4))] * 2)
+    assert interop.from_tree([tree[0], tree[1]]).model == stack([unroll(lstm(4))] * 2)
+    with pytest.raises(InteropError, match="holds no cell of Flax; as Haiku's"):
+        interop.from_tree({"a": {"b": np.zeros(2)}})
+
+
+def test_files_of_no_kind_and_no_folder_are_sentences(tmp_path, capsys):
+    torch = pytest.importorskip("torch")
+    (tmp_path / "text.pt").write_text("eight numbers")
+    assert main(["convert", f"{tmp_path}/text.pt", f"{tmp_path}/b.safetensors"]) == 2
+    module = torch.nn.LSTM(3, 4, bias=False)
+    torch.save(module.state_dict(), tmp_path / "a.pt")
+    assert main(["convert", f"{tmp_path}/a.pt", f"{tmp_path}/./a.pt"]) == 2
+    assert main(["convert", f"{tmp_path}/a.pt", f"{tmp_path}/none/b.pt"]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 3 and "one file" in said[1] and "cannot be written" in said[2], said
+    assert main(["convert", f"{tmp_path}/a.pt", f"{tmp_path}/b.pt"]) == 0
+    back = torch.load(tmp_path / "b.pt", weights_only=True)
+    assert back.keys() == module.state_dict().keys()

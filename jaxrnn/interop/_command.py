@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +12,7 @@ import jax
 
 from jaxrnn import _describe, _model_file
 from jaxrnn._checks import cut
-from jaxrnn.interop import _files
+from jaxrnn.interop import _biases, _files
 from jaxrnn.interop._form import InteropError
 
 
@@ -56,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _convert(asked: argparse.Namespace) -> None:
-    if asked.source == asked.target:
+    if os.path.realpath(asked.source) == os.path.realpath(asked.target):
         raise InteropError("source and target are one file: name another target.")
     kind, found = _files.read(
         asked.source, prefix=asked.prefix, activation=asked.activation, verify=True
@@ -67,7 +68,9 @@ def _convert(asked: argparse.Namespace) -> None:
         print(f"  note: {note}")
     if found.differences is not None:
         print(f"  verified: largest differences are {found.differences}")
-    made = _files.write(asked.target, found.model, found.params, equivalent=asked.equivalent)
+    bias = _biases.MISSING not in found.notes
+    how = {"bias": bias, "equivalent": asked.equivalent}
+    made = _files.write(asked.target, found.model, found.params, **how)
     for note in made.notes:
         print(f"  note: {note}")
     if made.differences is not None:

@@ -12,7 +12,16 @@ import jax.numpy as jnp
 from jaxrnn import _checks, cells
 from jaxrnn._checks import quote
 from jaxrnn.interop import _biases, _torch
-from jaxrnn.interop._form import Form, InteropError, Natives, Walk, form_of, joined, natives_of
+from jaxrnn.interop._form import (
+    Form,
+    InteropError,
+    Natives,
+    Walk,
+    dropped,
+    form_of,
+    joined,
+    natives_of,
+)
 from jaxrnn.interop._result import Result, as_params, by_jax, verified
 from jaxrnn.interop._state import Named, array
 
@@ -100,7 +109,9 @@ def to_cudnn(model: Any, params: Any, *, equivalent: bool = False, verify: bool 
     if verify:
         theirs = _theirs(natives.form, natives.form.walks[0].params["weight_ih"].shape[1])
         differences = verified((model, params), natives, theirs, _torch.read_cell)
-    return Result(jnp.asarray(weights), None, tuple(sorted(biases.notes)), differences)
+    return Result(
+        jnp.asarray(weights), None, tuple(sorted(biases.notes | dropped(form))), differences
+    )
 
 
 def _theirs(form: Form, input_size: int) -> Any:

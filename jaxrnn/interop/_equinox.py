@@ -16,7 +16,7 @@ import numpy as np
 from jaxrnn import cells
 from jaxrnn._checks import quote
 from jaxrnn.interop import _biases
-from jaxrnn.interop._form import Form, InteropError, Natives, Walk, form_of, natives_of
+from jaxrnn.interop._form import Form, InteropError, Natives, Walk, dropped, form_of, natives_of
 from jaxrnn.interop._result import Result, as_params, level_by_level, needs, verified
 from jaxrnn.interop._state import Named, arrays
 
@@ -106,7 +106,7 @@ def to_equinox(
         differences = verified((model, params), natives, _theirs(eqx, form), read_cell)
     made: Any = [level[0] if len(level) == 1 else level for level in levels]
     made = made[0] if form.alone else made
-    return Result(made, None, tuple(sorted(biases.notes)), differences)
+    return Result(made, None, tuple(sorted(biases.notes | dropped(form))), differences)
 
 
 def _check(form: Form) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import pickle
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import jax
+import numpy as np
 
 from jaxrnn import _model_file, saving
 from jaxrnn._checks import cut
@@ -59,7 +61,7 @@ def _state_dict(path: Path) -> Mapping[str, Any]:
             f"{path} holds more than tensors, or is no file of torch.save; what it holds is not "
             f"executed. Save the state dict alone: torch.save(module.state_dict(), …)."
         ) from None
-    except (OSError, RuntimeError, EOFError, ValueError, zipfile.BadZipFile) as error:
+    except Exception as error:  # of many kinds, for bytes of any origin
         raise InteropError(f"{path} is no whole file of torch.save: {cut(str(error))}") from None
     if not isinstance(loaded, Mapping):
         raise InteropError(f"{path} holds {type(loaded).__name__}, and no state dict.")
@@ -88,7 +90,9 @@ def _orbax(path: Path) -> Any:
         raise InteropError(f"{path} is no folder that orbax restores: {cut(str(error))}") from None
 
 
-def write(path: str, model: Any, params: Any, *, equivalent: bool) -> Result:
+def write(
+    path: str, model: Any, params: Any, *, bias: bool = True, equivalent: bool = False
+) -> Result:
     """`model` as the file's suffix says."""
     suffix = Path(path).suffix.lower()
     if suffix == ".safetensors":
@@ -97,11 +101,12 @@ def write(path: str, model: Any, params: Any, *, equivalent: bool) -> Result:
     if suffix == ".onnx":
         return _onnx.to_onnx(model, params, path, verify=True)
     if suffix == ".pt":
-        made = _torch.to_torch(model, params, equivalent=equivalent, verify=True)
+        made = _torch.to_torch(model, params, bias=bias, equivalent=equivalent, verify=True)
         _whole(path, lambda part: _torch.library().save(made.model.state_dict(), part))
         return made
     if suffix == ".keras":
-        made = _keras.to_keras(model, params, equivalent=equivalent, verify=True)
+        narrow = jax.tree.leaves(params)[0].dtype == np.float32  # what Keras can be asked in
+        made = _keras.to_keras(model, params, bias=bias, equivalent=equivalent, verify=narrow)
         _whole(path, lambda part: _sequential(made.model).save(part))
         return made
     raise InteropError(f"{path} ends in none of these: {WRITES}.")
@@ -122,7 +127,8 @@ def _whole(path: str, save: Any) -> None:
     try:
         save(part)
         os.replace(part, path)
-    except OSError as error:
-        raise InteropError(f"{path} cannot be written: {error.strerror or error}.") from None
+    except (OSError, RuntimeError) as error:  # torch tells of a missing folder so
+        why = getattr(error, "strerror", None) or cut(str(error))
+        raise InteropError(f"{path} cannot be written: {why}.") from None
     finally:
         part.unlink(missing_ok=True)

@@ -110,6 +110,7 @@ def model_of(form: Form) -> tuple[Any, Any]:
     level."""
     if form.alone:
         return form.walks[0].cell, form.walks[0].params
+    _check_chain(form)
     layers, params = [], []
     for level in form.levels:
         if len(level) == 2:
@@ -126,6 +127,28 @@ def model_of(form: Form) -> tuple[Any, Any]:
     size = None if form.embedding is None else np.shape(form.embedding)[1]
     model = LanguageModel(layer, np.shape(form.head.b)[0], embedding=size, tied=form.tied)
     return model, LanguageModelParams(own, form.head, form.embedding)
+
+
+def _check_chain(form: Form) -> None:
+    """Each level reads what the one below gives."""
+    if not form.levels:
+        raise InteropError("there is no recurrent module to convert: none was named.")
+    for k in range(1, len(form.levels)):
+        gives = sum(walk.cell.output_size for walk in form.levels[k - 1])
+        reads = np.shape(form.levels[k][0].params.w_x)[0]
+        if reads != gives:
+            raise InteropError(
+                f"level {k + 1} reads {reads} features, but level {k} gives {gives}: they are no "
+                f"stack, so convert each by itself."
+            )
+
+
+DROPPED = "dropout between levels is not carried over"
+
+
+def dropped(form: Form) -> set[str]:
+    """The note of a library whose modules cannot drop what goes from level to level."""
+    return {DROPPED} if form.dropout and len(form.levels) > 1 else set()
 
 
 class Natives(NamedTuple):

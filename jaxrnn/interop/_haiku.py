@@ -24,6 +24,7 @@ from jaxrnn.interop._form import (
     InteropError,
     Natives,
     Walk,
+    dropped,
     form_of,
     in_order,
     namespace,
@@ -92,6 +93,11 @@ def from_haiku(
     found = _cores(flat)
     if not found:
         raise InteropError("the params hold no core: neither w_i, w_h, b nor a linear of one.")
+    if cores is None and len(set(found.values())) > 1:
+        raise InteropError(
+            f"the params hold cores of several kinds, {', '.join(map(repr, found))}, and do not "
+            f"say which is on which: name them with `cores`, bottom first."
+        )
     alone = isinstance(cores, str)
     wanted = [cores] if alone else list(found if cores is None else cores)
     named, levels = Named("the params", flat), []
@@ -201,7 +207,12 @@ def to_haiku(model: Any, params: Any, *, equivalent: bool = False, verify: bool 
         differences = verified((model, params), natives, _theirs(natives.form), read_cell)
     tree = jax.tree.map(jnp.asarray, tree)
     cores: Any = [level[0] if len(level) == 1 else level for level in names]
-    return Result(cores[0] if form.alone else cores, tree, tuple(sorted(biases.notes)), differences)
+    return Result(
+        cores[0] if form.alone else cores,
+        tree,
+        tuple(sorted(biases.notes | dropped(form))),
+        differences,
+    )
 
 
 CORES = {cells.Vanilla: "vanilla_rnn", cells.GRU: "gru", cells.LSTM: "lstm"}

@@ -7,6 +7,9 @@ Keras is batch-major, and gives a layer's last output alone unless it is asked f
 
 from __future__ import annotations
 
+import os
+import sys
+from importlib.util import find_spec
 from typing import Any
 
 import jax
@@ -19,10 +22,12 @@ from jaxrnn._language_model import HeadParams
 from jaxrnn.interop import _biases
 from jaxrnn.interop._form import (
     CONTAINERS,
+    DROPPED,
     Form,
     InteropError,
     Natives,
     Walk,
+    dropped,
     form_of,
     in_order,
     natives_of,
@@ -79,7 +84,8 @@ def from_keras(source: Any, *, verify: bool = False) -> Result:
     keras = library()
     notes: set[str] = set()
     layers = _layers(keras, source)
-    table = _table(keras, layers)
+    _note_dropout(keras, source, notes)
+    table = _table(keras, layers, notes)
     head = _head(keras, layers, notes)
     alone = len(layers) == 1 and _kind(keras, layers[0]) is not None and _is_cell(keras, layers[0])
     levels = [_level(keras, layer, k == len(layers) - 1, notes) for k, layer in enumerate(layers)]
@@ -105,30 +111,42 @@ def from_keras(source: Any, *, verify: bool = False) -> Result:
 def _layers(keras: Any, source: Any) -> list[Any]:
     if isinstance(source, list | tuple):
         layers = list(source)
-    elif hasattr(source, "layers") and not _is_recurrent(keras, source):
+    elif isinstance(source, keras.Sequential):
         layers = list(source.layers)
+    elif isinstance(source, keras.Model):
+        raise InteropError(
+            f"{source.name} is no Sequential, so its layers may branch: give those to convert as a "
+            f"list, bottom first."
+        )
     else:
         layers = [source]
     passed = keras.layers.InputLayer, keras.layers.Dropout
     return [layer for layer in layers if not isinstance(layer, passed)]
 
 
-def _is_recurrent(keras: Any, layer: Any) -> bool:
-    return isinstance(layer, keras.layers.RNN | keras.layers.Bidirectional)
+def _note_dropout(keras: Any, source: Any, notes: set[str]) -> None:
+    inside = source if isinstance(source, list | tuple) else getattr(source, "layers", [])
+    if any(isinstance(layer, keras.layers.Dropout) and layer.rate for layer in inside):
+        notes.add(DROPPED)
 
 
-def _table(keras: Any, layers: list[Any]) -> Any:
+def _table(keras: Any, layers: list[Any], notes: set[str]) -> Any:
     if not (layers and isinstance(layers[0], keras.layers.Embedding)):
         return None
     embedding = layers.pop(0)
+    if embedding.mask_zero:
+        notes.add("token 0 is masked there (mask_zero): here give `mask=tokens != 0`")
     name = embedding.name
     named = Named(name, _weights(embedding))
     return named.take("embeddings", embedding.input_dim, embedding.output_dim)
 
 
 def _head(keras: Any, layers: list[Any], notes: set[str]) -> Any:
-    if layers and isinstance(layers[-1], keras.layers.TimeDistributed):
-        layers[-1] = layers[-1].layer
+    last: Any = layers[-1] if layers else None
+    if isinstance(last, keras.layers.TimeDistributed) and isinstance(
+        last.layer, keras.layers.Dense
+    ):
+        layers[-1] = last.layer
     if not (len(layers) > 1 and isinstance(layers[-1], keras.layers.Dense)):
         return None
     dense = layers.pop()
@@ -173,7 +191,14 @@ def _level(keras: Any, layer: Any, last: bool, notes: set[str]) -> tuple[Walk, .
                 f"{layer.name} has merge_mode={layer.merge_mode!r}: only 'concat' is converted."
             )
         there, back = layer.forward_layer, layer.backward_layer
+        if there.go_backwards or not back.go_backwards:
+            raise InteropError(
+                f"{layer.name} has a forward layer that goes backwards, or a backward one that "
+                f"does not: only the usual pair is converted."
+            )
         _check_outputs(layer.forward_layer, last, notes, layer.name)
+        if not layer.forward_layer.return_sequences:
+            notes.add("of the backward half, the last output there is the one at time 0 here")
         return _walk(keras, there, False, notes), _walk(keras, back, True, notes)
     if getattr(layer, "go_backwards", False):
         raise InteropError(
@@ -275,7 +300,7 @@ def to_keras(
     if verify:
         theirs = _theirs(keras, natives.form)
         differences = verified((model, params), natives, theirs, read_cell, read_head)
-    return Result(made, None, tuple(sorted(biases.notes)), differences)
+    return Result(made, None, tuple(sorted(biases.notes | dropped(form))), differences)
 
 
 def _built(keras: Any, form: Form, level: tuple[Walk, ...], bias: bool) -> Any:
@@ -393,8 +418,10 @@ def _rest(layer: Any) -> list[Any]:
 
 
 def library() -> Any:
+    if "keras" not in sys.modules and find_spec("tensorflow") is None:
+        os.environ.setdefault("KERAS_BACKEND", "jax")  # TensorFlow, its default, is not there
     try:
         import keras
-    except ImportError:
-        raise needs("keras") from None
+    except ImportError as error:
+        raise needs(error.name or "keras") from None
     return keras

@@ -18,7 +18,7 @@ from flax import linen as nn
 from jaxrnn import cells
 from jaxrnn._checks import quote
 from jaxrnn.interop import _biases, _flax
-from jaxrnn.interop._form import Form, InteropError, Natives, Walk, form_of, natives_of
+from jaxrnn.interop._form import Form, InteropError, Natives, Walk, dropped, form_of, natives_of
 from jaxrnn.interop._result import Result, as_params, level_by_level, verified
 from jaxrnn.interop._state import Named, arrays
 
@@ -209,7 +209,7 @@ def to_linen(model: Any, params: Any, *, equivalent: bool = False, verify: bool 
     return Result(
         modules[0] if one else modules,
         variables[0] if one else variables,
-        tuple(sorted(biases.notes)),
+        tuple(sorted(biases.notes | dropped(form))),
         differences,
     )
 

@@ -17,7 +17,16 @@ from flax import nnx
 from jaxrnn import cells
 from jaxrnn._checks import quote
 from jaxrnn.interop import _biases, _flax
-from jaxrnn.interop._form import CONTAINERS, Form, InteropError, Natives, Walk, form_of, natives_of
+from jaxrnn.interop._form import (
+    CONTAINERS,
+    Form,
+    InteropError,
+    Natives,
+    Walk,
+    dropped,
+    form_of,
+    natives_of,
+)
 from jaxrnn.interop._result import Result, as_params, level_by_level, verified
 from jaxrnn.interop._state import Named, arrays
 
@@ -142,7 +151,7 @@ def to_nnx(model: Any, params: Any, *, equivalent: bool = False, verify: bool = 
     if verify:
         differences = verified((model, params), natives, _theirs(form, modules), read_cell)
     made = modules[0] if len(modules) == 1 else nnx.List(modules)
-    return Result(made, None, tuple(sorted(biases.notes)), differences)
+    return Result(made, None, tuple(sorted(biases.notes | dropped(form))), differences)
 
 
 def _module(form: Form, level: tuple[Walk, ...]) -> Any:

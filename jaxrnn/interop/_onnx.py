@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -21,6 +22,7 @@ from jaxrnn.interop._form import (
     InteropError,
     Natives,
     Walk,
+    dropped,
     form_of,
     in_order,
     joined,
@@ -95,7 +97,8 @@ def from_onnx(source: Any, *, nodes: Any = None, verify: bool = False) -> Result
     named, levels = Named("the model", constants), []
     for node in chosen:
         levels.append(_level(onnx, node, named))
-    _check_chain(levels)
+    if nodes is None:
+        _check_edges(model, chosen)
     form = Form(tuple(levels))
     if nodes is None and "jaxrnn.head.b" in constants:
         form = _with_head(form, named)
@@ -143,6 +146,7 @@ def _chosen(recurrent: list[Any], nodes: Any) -> list[Any]:
     if nodes is None:
         return recurrent
     by_name = {node.name: node for node in recurrent}
+    nodes = [nodes] if isinstance(nodes, str) else list(nodes)
     for name in nodes:
         if name not in by_name:
             raise InteropError(f"no recurrent node is called {quote(name)}; there is {listed}.")
@@ -158,6 +162,12 @@ def _level(onnx: Any, node: Any, named: Named) -> tuple[Walk, ...]:
         raise InteropError(f"{what} has direction {direction!r}, which ONNX does not know.")
     _refuse(what, how)
     names = [*node.input, *[""] * 8]
+    for name in names[5:7]:
+        if named.has(name) and np.any(named.named[name]):
+            raise InteropError(
+                f"{what} begins with the constant {name!r}, which is not zero: give it to "
+                f"`layer.apply` as the carry, and take it out of the file."
+            )
     for k, leaf in ((1, "W"), (2, "R")):
         if not names[k] or not named.has(names[k]):
             raise InteropError(f"{what} has its {leaf} computed, or none: only constants are read.")
@@ -221,14 +231,21 @@ def _cell(
     return cells.peephole_lstm(H)
 
 
-def _check_chain(levels: list[tuple[Walk, ...]]) -> None:
-    for k in range(1, len(levels)):
-        below = sum(walk.cell.hidden_size for walk in levels[k - 1])
-        size = levels[k][0].params["W"].shape[1]
-        if size != below:
+PASSING = {"Identity", "Transpose", "Squeeze", "Unsqueeze", "Reshape", "Dropout", "Cast"}
+
+
+def _check_edges(model: Any, chosen: list[Any]) -> None:
+    """Each node reads the one before, through nothing that computes."""
+    made_by = {name: node for node in model.graph.node for name in node.output}
+    for below, node in pairwise(chosen):
+        at = made_by.get(node.input[0])
+        while at is not None and at.op_type in PASSING:
+            at = made_by.get(at.input[0])
+        if at is not below:
+            what = "an input" if at is None else f"{at.op_type} {at.name!r}"
             raise InteropError(
-                f"recurrent node {k} of the model reads {size} features, but the one before gives "
-                f"{below}: they are no stack, so name one with `nodes`."
+                f"{node.op_type} {node.name!r} does not read {below.op_type} {below.name!r} but "
+                f"{what}: they are no stack, so name one with `nodes`."
             )
 
 
@@ -258,7 +275,8 @@ def to_onnx(
 
     Inputs are xs (T, B, I), or tokens (T, B) of a language model; with `lengths`, lengths (B) of
     int32; and the carry of every level, h_0, c_0, h_1, … (directions, B, H). Outputs are ys, or
-    logits, (T, B, F), and the carry after. T and B are free.
+    logits, (T, B, F), and the carry after. T and B are free. Of a row of length 0, runtimes of ONNX
+    give a carry of zeros, where jaxrnn keeps the one it was given.
 
     Raises InteropError for cells that ONNX has not, and where the file cannot be written.
     """
@@ -272,14 +290,19 @@ def to_onnx(
     if any(len({walk.cell for walk in level}) > 1 for level in form.levels):
         raise InteropError("a node of ONNX has one cell for both directions.")
     natives = natives_of(form, lambda cell, p: (cell, write_cell(cell, p)))
+    dtype = form.walks[0].params.w_x.dtype
+    if dtype != np.float32:
+        raise InteropError(
+            f"the params are of {dtype}, but the runtimes of ONNX walk in float32: cast them first."
+        )
     proto = _Graph(onnx, natives.form, lengths).model()
-    if path is not None:
-        _written(path, proto.SerializeToString())
     differences = None
     if verify:
         theirs = _theirs(form, proto, lengths)
         differences = verified((_as_layer(model), params), natives, theirs, read_cell)
-    return Result(proto, None, (), differences)
+    if path is not None:
+        _written(path, proto.SerializeToString())
+    return Result(proto, None, tuple(dropped(form)), differences)
 
 
 def _as_layer(model: Any) -> Any:

@@ -18,9 +18,18 @@ from jaxrnn import cells
 from jaxrnn._checks import one_of, quote
 from jaxrnn._language_model import HeadParams
 from jaxrnn.interop import _biases
-from jaxrnn.interop._form import CONTAINERS, Form, InteropError, Natives, Walk, form_of, natives_of
-from jaxrnn.interop._result import Answer, Result, as_params, needs, verified
-from jaxrnn.interop._state import Named, arrays
+from jaxrnn.interop._form import (
+    CONTAINERS,
+    DROPPED,
+    Form,
+    InteropError,
+    Natives,
+    Walk,
+    form_of,
+    natives_of,
+)
+from jaxrnn.interop._result import Answer, Differences, Result, as_params, needs, verified
+from jaxrnn.interop._state import Named, array, arrays
 
 LEAVES = {"w_x": "weight_ih", "w_h": "weight_hh", "b": "bias_ih", "b_h": "bias_hh"}
 NAME = re.compile(
@@ -188,6 +197,8 @@ def _chosen(found: list[Module], prefix: str | Sequence[str] | None) -> list[Mod
             "the state dict holds no recurrent module: none of its names ends as torch's do, in "
             "weight_ih_l0 say."
         )
+    if prefix is not None and not isinstance(prefix, str) and not prefix:
+        raise InteropError(f"`prefix` names nothing; there is {listed}.")
     if prefix is None:
         if len(found) > 1:
             raise InteropError(
@@ -263,6 +274,7 @@ def from_torch(
     """
     state, modules = _state_of(source)
     chosen = _chosen(recurrent_modules(state), prefix)
+    notes: set[str] = set()
     if prefix is not None:
         prefixes = tuple(module.prefix for module in chosen)
         state = {
@@ -273,8 +285,11 @@ def from_torch(
     named, levels, dropout = Named("the state dict", state), [], 0.0
     for module in chosen:
         inside = modules.get(module.prefix.removesuffix("."))
-        cell = module.cell(activation or getattr(inside, "nonlinearity", None))
+        cell = module.cell(_activation(module, inside, activation))
         dropout = getattr(inside, "dropout", 0.0) if module.depth > 1 else 0.0
+        if dropout and len(chosen) > 1:
+            notes.add(f"{DROPPED}: that of {module.prefix!r}")
+            dropout = 0.0
         for ways in module.natives(named):
             levels.append(tuple(Walk(cell, native, k == 1) for k, native in enumerate(ways)))
     head, table, tied = _head(named, chosen[0]) if prefix is None else (None, None, False)
@@ -283,11 +298,42 @@ def from_torch(
     natives = Natives(Form(tuple(levels), dropout, head, table, tied, alone))
     model = natives.model(read_cell, read_head)
     params = as_params(natives.read(natives.arrays, read_cell, read_head))
-    has_bias = all(module.bias for module in chosen)
+    notes.update(_biases.notes_of_missing(all(module.bias for module in chosen)))
+    if head is not None and table is None:
+        notes.add(
+            "without an embedding it was taken for a language model of one-hot tokens: name the "
+            "recurrent module with `prefix` to take it alone"
+        )
     differences = None
     if verify:
-        differences = to_torch(model, params, bias=has_bias, verify=True).differences
-    return Result(model, params, _biases.notes_of_missing(has_bias), differences)
+        inside = modules.get(chosen[0].prefix.removesuffix(".")) if head is None else None
+        differences = _verified(natives, model, params, inside if len(chosen) == 1 else None)
+    return Result(model, params, tuple(sorted(notes)), differences)
+
+
+def _activation(module: Module, inside: Any, asked: str | None) -> str | None:
+    own = getattr(inside, "nonlinearity", None)
+    if own is not None and asked not in (None, own):
+        raise InteropError(f"{module.prefix!r} has the nonlinearity {own!r}, not {asked!r}.")
+    return asked or own
+
+
+def _verified(natives: Natives, model: Any, params: Any, module: Any) -> Differences:
+    """By the module that was given, where it is the recurrent one; else by torch's own modules with
+    these weights, all in one, or level by level where torch has no one for them."""
+    torch, form = library(), natives.form
+    if module is not None:
+        module = copy.deepcopy(module).cpu().eval()
+        theirs = _theirs(torch, form, module, getattr(module, "batch_first", False))
+        return verified((model, params), natives, theirs, read_cell, read_head)
+    if form.head is not None or form.alike:
+        bias = "bias_ih" in form.walks[0].params
+        found = to_torch(model, params, bias=bias, verify=True).differences
+        assert found is not None
+        return found
+    parts = [Natives(Form((level,))) for level in form.levels]
+    read = [(part, part.model(read_cell), part.read(part.arrays, read_cell)) for part in parts]
+    return Differences.worst([_verified(*one, None) for one in read])
 
 
 def _state_of(source: Any) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -396,7 +442,7 @@ def _language_model(torch: Any, rnn: Any, form: Form) -> Any:
     V = len(head["bias"])
 
     class RNNModel(nn.Module):
-        """tokens (T, B), state -> logits (T, B, V), state."""
+        """tokens (T, B), state -> logits (T, B, V), state; batch first where its `rnn` is so."""
 
         def __init__(self):
             super().__init__()
@@ -410,8 +456,6 @@ def _language_model(torch: Any, rnn: Any, form: Form) -> Any:
                 self.linear.weight = self.embedding.weight
 
         def forward(self, tokens, state=None):
-            if self.rnn.batch_first:
-                tokens = tokens.T
             if self.embedding is None:
                 xs = nn.functional.one_hot(tokens.long(), V).to(self.linear.weight.dtype)
             else:
@@ -435,8 +479,8 @@ def _theirs(torch: Any, form: Form, module: Any, batch_first: bool) -> Any:
 
     def answer(weights: Any, carry: Any, xs: Any, dcarry: Any, dys: Any) -> Answer:
         tokens = np.issubdtype(xs.dtype, np.integer)
-        xs_in = torch.tensor(np.array(xs), requires_grad=not tokens)
-        parts = [torch.tensor(a, requires_grad=True) for a in _states(carry, form)]
+        xs_in = _tensor(torch, xs).requires_grad_(not tokens)
+        parts = [_tensor(torch, a).requires_grad_() for a in _states(carry, form)]
         state = parts[0] if len(parts) == 1 else tuple(parts)
         given = xs_in.transpose(0, 1) if batch_first and not form.alone else xs_in
         if form.alone:
@@ -446,15 +490,15 @@ def _theirs(torch: Any, form: Form, module: Any, batch_first: bool) -> Any:
         else:
             ys, after = module(given, state)
             after = list(after) if isinstance(after, tuple) else [after]
-            ys = ys.transpose(0, 1) if batch_first and form.head is None else ys
-        cotangents = [torch.tensor(a) for a in _states(dcarry, form)]
-        torch.autograd.backward([ys, *after], [torch.tensor(np.array(dys)), *cotangents])
+            ys = ys.transpose(0, 1) if batch_first else ys
+        cotangents = [_tensor(torch, a) for a in _states(dcarry, form)]
+        torch.autograd.backward([ys, *after], [_tensor(torch, dys), *cotangents])
         return Answer(
             carry=_carry(carry, form, after),
-            ys=ys.detach().numpy(),
+            ys=array("ys", ys),
             dweights=_gradients(form, module),
             dcarry=_carry(carry, form, [part.grad for part in parts]),
-            dxs=None if tokens else xs_in.grad.numpy(),
+            dxs=None if tokens else array("dxs", xs_in.grad),
         )
 
     return answer
@@ -470,7 +514,7 @@ def _states(carry: Any, form: Form) -> list[np.ndarray]:
 
 
 def _carry(like: Any, form: Form, parts: Sequence[Any]) -> Any:
-    parts = [part.detach().numpy() for part in parts]
+    parts = [array("the state", part) for part in parts]
     leaves = parts
     if not form.alone:
         leaves = [part[k] for k in range(len(form.walks)) for part in parts]
@@ -478,7 +522,7 @@ def _carry(like: Any, form: Form, parts: Sequence[Any]) -> Any:
 
 
 def _gradients(form: Form, module: Any) -> Any:
-    grads = {name: p.grad.numpy() for name, p in module.named_parameters()}
+    grads = {name: array(name, p.grad) for name, p in module.named_parameters()}
     rnn = "" if form.head is None else "rnn."
     levels = [[{} for _ in level] for level in form.levels]
     for name, walk in zip(_places(form), form.walks, strict=True):

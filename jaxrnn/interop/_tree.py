@@ -21,6 +21,7 @@ LINEN = {
     frozenset(["i", "h"]): "RNN",
 }
 NNX = frozenset(["dense_i", "dense_h"])
+APART = frozenset(["ii", "if_", "ig", "io", "hi", "hf", "hg", "ho"])  # NNX' LSTMCell
 
 
 def from_tree(tree: Any, *, prefix: Any = None, activation: str | None = None) -> Result:
@@ -29,15 +30,25 @@ def from_tree(tree: Any, *, prefix: Any = None, activation: str | None = None) -
     Cells of Flax Linen, of Flax NNX and of Haiku are found by the names of their leaves. Those at
     ``…/forward…`` and ``…/backward…`` are one level both ways; levels go in the natural order of
     their paths, or as `prefix` names them. What does not belong to a cell is left alone.
-    `activation` is that of a vanilla cell of Flax, which names do not tell.
+    `activation` is that of a vanilla cell of Flax, which names do not tell. Nor do they tell that a
+    layer alone walks backwards: it comes in as one that walks forwards.
 
     Raises InteropError where no cell is found, and for one that is not whole.
     """
+    tree = _dicts(tree)
     if not isinstance(tree, Mapping):
         raise InteropError(f"a tree of weights is a nested dict, got {quote(tree)}.")
     found = dict(sorted(_cells(tree, ""), key=lambda item: _natural(item[0])))
     if not found:
-        return _haiku.from_haiku(tree, prefix)
+        try:
+            return _haiku.from_haiku(tree, prefix)
+        except InteropError as error:
+            raise InteropError(f"the tree holds no cell of Flax; as Haiku's, {error}") from None
+    if prefix is None and len({kind for kind, _ in found.values()}) > 1:
+        raise InteropError(
+            f"the tree holds cells of several kinds, {', '.join(map(repr, found))}, and does not "
+            f"say which is on which: name them with `prefix`, bottom first."
+        )
     if prefix is not None:
         found = _named(found, prefix)
     levels: list[list[Walk]] = []
@@ -53,6 +64,17 @@ def from_tree(tree: Any, *, prefix: Any = None, activation: str | None = None) -
     form = Form(tuple(map(tuple, levels)))
     model, params = model_of(form)
     return Result(model, as_params(params))
+
+
+def _dicts(tree: Any) -> Any:
+    """Lists as dicts of their indices; an LSTMCell of NNX by Linen's names."""
+    if isinstance(tree, list | tuple):
+        tree = {str(k): part for k, part in enumerate(tree)}
+    if not isinstance(tree, Mapping):
+        return tree
+    if tree.keys() >= APART:
+        tree = {name.rstrip("_"): part for name, part in tree.items()}
+    return {name: _dicts(part) for name, part in tree.items()}
 
 
 def _natural(path: str) -> list[Any]:
