@@ -38,7 +38,7 @@ def settings() -> dict[str, str]:
         return {}
     return {
         "JAX_COMPILATION_CACHE_DIR": str(here),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.2",  # to keep one takes time too
         # On some processors XLA reports an error for each program that it loads, for it takes
         # LLVM's wishes (prefer-no-gather) for instructions: openxla/xla#44565. JAX raises its own.
         "TF_CPP_MIN_LOG_LEVEL": "3",

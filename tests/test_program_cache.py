@@ -52,9 +52,19 @@ def instructions(text):
     return re.findall(r"^ .* = .*?(?=, metadata=|$)", text, re.MULTILINE)
 
 
+@pytest.fixture
+def short_ones_too():
+    """Programs are kept, however short it takes to compile them."""
+    name = "jax_persistent_cache_min_compile_time_secs"
+    before = getattr(jax.config, name)
+    jax.config.update(name, 0.0)
+    yield
+    jax.config.update(name, before)
+
+
 @pytest.mark.skipif(not jax.config.jax_enable_compilation_cache, reason="the cache is off")
 @pytest.mark.filterwarnings("error")
-def test_what_is_found_is_what_would_be_compiled(found):
+def test_what_is_found_is_what_would_be_compiled(found, short_ones_too):
     """In bytes and in instructions, so that the tests which read these may read either; and it
     answers bit for bit."""
     function, *forms = a_program()
