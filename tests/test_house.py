@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import _spared
 import pytest
 
 import jaxrnn
@@ -120,3 +121,15 @@ def test_readme_runs(capsys, tmp_path, monkeypatch):
         exec(compile(block, "README.md", "exec"), {})
     shown = re.search(r"^cell  .*?(?=^```)", (ROOT / "README.md").read_text(), re.S | re.M)
     assert shown and shown.group() in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_what_the_day_spares_is_there():
+    words = ["-m", "pytest", "--slow", "-q", "--collect-only", "-p", "no:cacheprovider"]
+    run = subprocess.run([sys.executable, *words], cwd=ROOT, capture_output=True, text=True)
+    there = {line.removeprefix("tests/") for line in run.stdout.splitlines() if "::" in line}
+    for table in (_spared.SPARED, _spared.SPARED_IN_FLOAT32):
+        for file, names in table.items():
+            for name in names.split("\n"):
+                begin = f"{file}::{name.strip().removesuffix('*')}"
+                assert any(test.startswith(begin) for test in there), begin
