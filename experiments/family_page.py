@@ -78,10 +78,15 @@ def _language_table(language: dict[str, list[dict]]) -> str:
                 f"{statistics.median(bits):.3f}{span}",
                 f"{_median(runs, 'tokens_per_second'):,.0f}",
                 f"{_median(runs, 'milliseconds_per_character'):.2f}",
-                f"{_median(runs, 'first_call_seconds'):.1f}",
+                _seconds(_median(runs, "first_call_seconds")),
             ]
         )
     return _table(head, rows)
+
+
+def _seconds(first_call: float) -> str:
+    """Nothing where the machine was busier afterwards than within the first call."""
+    return f"{first_call:.1f}" if first_call > 0 else "–"
 
 
 def _problem_table(problem: str, problems: dict[Any, list[float]], lags: Sequence[int]) -> str:
