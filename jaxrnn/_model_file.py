@@ -25,12 +25,18 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray], said: 
     data = _safetensors("numpy").save(
         {name: np.ascontiguousarray(a) for name, a in arrays.items()}, metadata={KEY: said}
     )
+    write_or_tell(path, data)
+
+
+def write_or_tell(
+    path: str | os.PathLike[str], data: bytes, refusal: type[ValueError] = ModelFileError
+) -> None:
+    """`write_bytes`; where that cannot be, one sentence says why."""
     try:
         write_bytes(Path(path), data)
     except OSError as error:
-        raise ModelFileError(
-            f"{os.fspath(path)} cannot be written: {error.strerror or error}."
-        ) from None
+        why = error.strerror or error
+        raise refusal(f"{os.fspath(path)} cannot be written: {why}.") from None
 
 
 def write_bytes(path: Path, data: bytes) -> None:

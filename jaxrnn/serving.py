@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -70,22 +69,17 @@ def export(
         return (ys, *jax.tree.leaves(after))
 
     exported = jax_export.export(program, platforms=platforms)(xs, *more, *leaves)
-    _write(path, exported)
+    _model_file.write_or_tell(path, _bytes(exported))
     return exported
 
 
-def _write(path: str | os.PathLike[str], exported: jax_export.Exported) -> None:
+def _bytes(exported: jax_export.Exported) -> bytes:
     try:
-        data = exported.serialize()
+        return bytes(exported.serialize())
     except ImportError:
         raise ModelFileError(
             "an exported program needs the package flatbuffers: pip install 'jaxrnn[export]'."
         ) from None
-    try:
-        _model_file.write_bytes(Path(path), bytes(data))
-    except OSError as error:
-        why = error.strerror or error
-        raise ModelFileError(f"{os.fspath(path)} cannot be written: {why}.") from None
 
 
 def start(model: Any, params: Params, batch_size: int) -> list[np.ndarray]:

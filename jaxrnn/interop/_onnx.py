@@ -301,7 +301,7 @@ def to_onnx(
         theirs = _theirs(form, proto, lengths)
         differences = verified((_as_layer(model), params), natives, theirs, read_cell)
     if path is not None:
-        _written(path, proto.SerializeToString())
+        _model_file.write_or_tell(path, proto.SerializeToString(), InteropError)
     return Result(proto, None, tuple(dropped(form)), differences)
 
 
@@ -309,17 +309,6 @@ def _as_layer(model: Any) -> Any:
     from jaxrnn.layers import unroll
 
     return model if hasattr(model, "apply") else unroll(model)
-
-
-def _written(path: str | os.PathLike[str], data: bytes) -> None:
-    from pathlib import Path
-
-    try:
-        _model_file.write_bytes(Path(path), data)
-    except OSError as error:
-        raise InteropError(
-            f"{os.fspath(path)} cannot be written: {error.strerror or error}."
-        ) from None
 
 
 class _Graph:
