@@ -8,6 +8,7 @@ The canonical form is the library's: a flat dict ``"0.forward.w_x"`` (I, G·H), 
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 import numpy as np
 
@@ -25,8 +26,8 @@ class Variant:
     """
 
     bias: str = "two"
-    reset: str = "after"
-    activation: str = "tanh"
+    reset: Literal["after", "before"] = "after"
+    activation: Literal["tanh", "relu"] = "tanh"
     note: str = ""
 
 

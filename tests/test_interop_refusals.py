@@ -127,6 +127,32 @@ def test_equivalent_biases_have_the_same_outputs_and_a_note():
     )
 
 
+EQUIVALENT = {
+    "torch-lstm": ("torch", lstm(3)),
+    "torch-gru": ("torch", gru(3, recurrent_bias=False)),
+    "keras-lstm": ("keras", lstm(3, **two)),
+    "linen-gru": ("linen", gru(3)),
+    "linen-gru-one": ("linen", gru(3, recurrent_bias=False)),
+    "nnx-vanilla": ("nnx", vanilla(3, **two)),
+    "haiku-gru": ("haiku", gru(3, reset="before", **two)),
+    "equinox-gru": ("equinox", gru(3)),
+    "cudnn-lstm": ("cudnn", lstm(3)),
+}
+
+
+@pytest.mark.parametrize("name", EQUIVALENT)
+def test_no_bias_is_lost_where_they_are_laid_out_otherwise(name):
+    """`verify` asks the layer itself, with its own biases: none of them is zero here."""
+    library, cell = EQUIVALENT[name]
+    pytest.importorskip(PACKAGES.get(library, library))
+    layer = unroll(cell)
+    params = jax.tree.map(
+        lambda a: a + np.float32(0.1), layer.init(jax.random.key(0), 3, np.float32)
+    )
+    made = WRITERS[library](layer, params, equivalent=True, verify=True)
+    assert made.differences.largest < 1e-6 and "twice as far" in made.notes[0]
+
+
 def test_a_bias_that_is_not_zero_is_not_left_out():
     pytest.importorskip("torch")
     layer = unroll(lstm(3, **two))
@@ -209,7 +235,7 @@ MALFORMED = {
     "holds 2 recurrent modules, 'a.', 'b.': name one with `prefix`": {
         f"{prefix}.{name}": a for prefix in "ab" for name, a in state().items()
     },
-    "do not tell the nonlinearity": state(gates=1),
+    "nn.RNN '' does not tell its function: give activation": state(gates=1),
     "must be a mapping|takes a torch.nn.Module": [1, 2],
     "takes a torch.nn.Module or its state dict, got 'model.pt'": "model.pt",
     "takes a torch.nn.Module or its state dict, got None": None,

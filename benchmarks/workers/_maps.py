@@ -22,8 +22,8 @@ def cell_of(w: Workload, variant: Variant) -> Any:
     if w.cell == "lstm":
         return jaxrnn.lstm(w.H, recurrent_bias=second)
     if w.cell == "gru":
-        return jaxrnn.gru(w.H, reset=variant.reset, recurrent_bias=second)  # type: ignore[arg-type]
-    return jaxrnn.vanilla(w.H, variant.activation, recurrent_bias=second)  # type: ignore[arg-type]
+        return jaxrnn.gru(w.H, reset=variant.reset, recurrent_bias=second)
+    return jaxrnn.vanilla(w.H, variant.activation, recurrent_bias=second)
 
 
 def native(library: ModuleType, w: Workload, variant: Variant, arrays: Weights) -> Any:

@@ -10,9 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxrnn import cells
-from jaxrnn._checks import quote
+from jaxrnn._checks import one_of, quote
 from jaxrnn._language_model import LanguageModel, LanguageModelParams
 from jaxrnn._types import Params
+from jaxrnn.cells._vanilla import Activation
 from jaxrnn.layers import Bidirectional, Stack, Unroll, bidirectional, stack, unroll
 
 CONTAINERS: dict[type, Any] = {
@@ -22,8 +23,22 @@ CONTAINERS: dict[type, Any] = {
 }
 
 
+ACTIVATIONS: dict[str, Activation] = {"tanh": "tanh", "relu": "relu"}
+
+
 class InteropError(ValueError):
     """What cannot be converted; one sentence names it, and says which option would fit."""
+
+
+def vanilla(what: str, H: int, activation: str | None, recurrent_bias: bool = False) -> Any:
+    """The vanilla cell of that function; `what` names those weights in the sentence that asks for
+    it where it is None."""
+    if activation is None:
+        raise InteropError(
+            f"{what} does not tell its function: give activation='tanh' or activation='relu'."
+        )
+    one_of("activation", activation, tuple(ACTIVATIONS))
+    return cells.vanilla(H, ACTIVATIONS[activation], recurrent_bias=recurrent_bias)
 
 
 class Walk(NamedTuple):

@@ -31,6 +31,7 @@ from jaxrnn.interop._form import (
     form_of,
     in_order,
     natives_of,
+    vanilla,
 )
 from jaxrnn.interop._result import Result, as_params, by_jax, needs, relaxed, verified
 from jaxrnn.interop._state import Named, arrays
@@ -258,7 +259,7 @@ def _walk(keras: Any, layer: Any, reverse: bool, notes: set[str]) -> Walk:
         reset = "after" if two else "before"
         both = bool(two and inner.use_bias)
         return Walk(cells.gru(H, reset=reset, recurrent_bias=both), native, reverse)
-    return Walk(cells.vanilla(H, activation), native, reverse)  # type: ignore[arg-type]
+    return Walk(vanilla(inner.name, H, activation), native, reverse)
 
 
 def _check_functions(inner: Any, kind: str) -> str:

@@ -18,7 +18,16 @@ from flax import linen as nn
 from jaxrnn import cells
 from jaxrnn._checks import quote
 from jaxrnn.interop import _biases, _flax
-from jaxrnn.interop._form import Form, InteropError, Natives, Walk, dropped, form_of, natives_of
+from jaxrnn.interop._form import (
+    Form,
+    InteropError,
+    Natives,
+    Walk,
+    dropped,
+    form_of,
+    natives_of,
+    vanilla,
+)
 from jaxrnn.interop._result import Result, as_params, level_by_level, verified
 from jaxrnn.interop._state import Named, arrays
 
@@ -151,7 +160,7 @@ def _walk(module: Any, flat: Named, at: str, reverse: bool) -> Walk:
     elif isinstance(module, nn.GRUCell | nn.MGUCell):
         cell = cells.gru(H)
     elif isinstance(module, nn.SimpleCell):
-        cell = cells.vanilla(H, _flax.activation_of(module))  # type: ignore[arg-type]
+        cell = vanilla("SimpleCell", H, _flax.activation_of(module))
     else:
         raise InteropError(
             f"{quote(module)} has no counterpart in jaxrnn: SimpleCell, GRUCell, MGUCell, LSTMCell "

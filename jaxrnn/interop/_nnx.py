@@ -26,6 +26,7 @@ from jaxrnn.interop._form import (
     dropped,
     form_of,
     natives_of,
+    vanilla,
 )
 from jaxrnn.interop._result import Result, as_params, level_by_level, verified
 from jaxrnn.interop._state import Named, arrays
@@ -89,7 +90,7 @@ def _walk(module: Any, reverse: bool) -> Walk:
     elif isinstance(module, nnx.GRUCell):
         cell = cells.gru(H, recurrent_bias=False)
     elif isinstance(module, nnx.SimpleCell):
-        cell = cells.vanilla(H, _flax.activation_of(module))  # type: ignore[arg-type]
+        cell = vanilla("SimpleCell", H, _flax.activation_of(module))
     else:
         raise InteropError(
             f"{quote(type(module).__name__)} has no counterpart in jaxrnn: SimpleCell, GRUCell, "

@@ -27,6 +27,7 @@ from jaxrnn.interop._form import (
     in_order,
     joined,
     natives_of,
+    vanilla,
 )
 from jaxrnn.interop._result import Answer, Result, as_params, needs, verified
 from jaxrnn.interop._state import Named
@@ -217,7 +218,7 @@ def _cell(
     wide = GATES[kind] * H
     two = "B" in arrays and bool(np.any(arrays["B"][:, wide:]))
     if kind == "RNN":
-        return cells.vanilla(H, one[0].lower(), recurrent_bias=two)  # type: ignore[arg-type]
+        return vanilla(what, H, one[0].lower(), two)
     if kind == "GRU":
         after = bool(how.get("linear_before_reset", 0))
         return cells.gru(H, reset="after" if after else "before", recurrent_bias=after or two)

@@ -15,7 +15,7 @@ import jax
 import numpy as np
 
 from jaxrnn import cells
-from jaxrnn._checks import one_of, quote
+from jaxrnn._checks import quote
 from jaxrnn._language_model import HeadParams
 from jaxrnn.interop import _biases
 from jaxrnn.interop._form import (
@@ -27,6 +27,7 @@ from jaxrnn.interop._form import (
     Walk,
     form_of,
     natives_of,
+    vanilla,
 )
 from jaxrnn.interop._result import Answer, Differences, Result, as_params, needs, verified
 from jaxrnn.interop._state import Named, array, arrays
@@ -113,13 +114,7 @@ class Module(NamedTuple):
             return cells.lstm(H, recurrent_bias=bias)
         if self.kind == "GRU":
             return cells.gru(H, recurrent_bias=bias)
-        if activation is None:
-            raise InteropError(
-                f"the tensors of {self.prefix!r} do not tell the nonlinearity of an nn.RNN: give "
-                f"activation='tanh' or 'relu'."
-            )
-        one_of("activation", activation, ("tanh", "relu"))
-        return cells.vanilla(H, activation, recurrent_bias=bias)  # type: ignore[arg-type]
+        return vanilla(f"the nn.RNN {self.prefix!r}", H, activation, bias)
 
     def natives(self, named: Named) -> list[list[dict[str, np.ndarray]]]:
         """Its tensors, by level and direction; each must be there, and of its shape."""

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from jaxrnn import cells
-from jaxrnn._checks import one_of, quote
+from jaxrnn._checks import quote
 from jaxrnn.interop import _haiku, _linen, _nnx
-from jaxrnn.interop._form import Form, InteropError, Walk, model_of
+from jaxrnn.interop._form import Form, InteropError, Walk, model_of, vanilla
 from jaxrnn.interop._result import Result, as_params
 from jaxrnn.interop._state import Named, arrays
 
@@ -135,17 +135,11 @@ def _linen_cell(path: str, kind: str, named: Named, activation: str | None) -> A
     H = named.take(f"{gate}/kernel", None, None).shape[0]
     if kind == "linen LSTM":
         return cells.lstm(H)
-    return cells.gru(H) if kind == "linen GRU" else _vanilla(path, H, activation)
+    return cells.gru(H) if kind == "linen GRU" else vanilla(_said(path), H, activation)
 
 
-def _vanilla(path: str, H: int, activation: str | None) -> Any:
-    if activation is None:
-        raise InteropError(
-            f"the names of {path!r} do not tell the function of its SimpleCell: give "
-            f"activation='tanh' or 'relu'."
-        )
-    one_of("activation", activation, ("tanh", "relu"))
-    return cells.vanilla(H, activation)  # type: ignore[arg-type]
+def _said(path: str) -> str:
+    return f"the SimpleCell at {path!r}"
 
 
 def _nnx_cell(path: str, named: Named, activation: str | None) -> tuple[Any, Any]:
@@ -154,7 +148,7 @@ def _nnx_cell(path: str, named: Named, activation: str | None) -> tuple[Any, Any
     if wide not in (H, 3 * H, 4 * H):
         raise InteropError(f"{path}: 'dense_h/kernel' has shape {w_h.shape}, which is no cell's.")
     make = {4 * H: cells.lstm, 3 * H: lambda H: cells.gru(H, recurrent_bias=False)}
-    cell = make[wide](H) if wide in make else _vanilla(path, H, activation)
+    cell = make[wide](H) if wide in make else vanilla(_said(path), H, activation)
     side = _nnx.SIDE[type(cell)]
     native: dict[str, dict[str, np.ndarray]] = {
         "dense_i": {"kernel": named.take("dense_i/kernel", None, wide)},
