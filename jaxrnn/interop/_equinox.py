@@ -16,7 +16,16 @@ import numpy as np
 from jaxrnn import cells
 from jaxrnn._checks import quote
 from jaxrnn.interop import _biases
-from jaxrnn.interop._form import Form, InteropError, Natives, Walk, dropped, form_of, natives_of
+from jaxrnn.interop._form import (
+    Form,
+    InteropError,
+    Natives,
+    Walk,
+    check_held,
+    dropped,
+    form_of,
+    natives_of,
+)
 from jaxrnn.interop._result import Result, as_params, level_by_level, needs, verified
 from jaxrnn.interop._state import Named, arrays
 
@@ -110,11 +119,7 @@ def to_equinox(
 
 
 def _check(form: Form) -> None:
-    for walk in form.walks:
-        if not isinstance(walk.cell, cells.GRU | cells.LSTM):
-            raise InteropError(f"Equinox has no {quote(walk.cell)}: it has GRU and LSTM.")
-    if form.head is not None:
-        raise InteropError("Equinox has no language model: convert its layer, `lm.layer`.")
+    check_held(form, "Equinox", (cells.GRU, cells.LSTM))
     if any(len(level) == 1 and level[0].reverse for level in form.levels):
         raise InteropError(
             "a list of Equinox' cells does not say that one walks backwards alone: convert the "

@@ -7,7 +7,7 @@ from typing import Any
 
 from jaxrnn import cells
 from jaxrnn._checks import quote
-from jaxrnn.interop._form import Form, InteropError
+from jaxrnn.interop._form import InteropError
 
 
 def theirs(carry: Any) -> Any:
@@ -59,10 +59,3 @@ def check_merge(bidirectional: Any) -> None:
 
 def modules(source: Any) -> list[Any]:
     return list(source) if isinstance(source, Sequence) else [source]
-
-
-def check_cells(form: Form, library: str, known: tuple[type, ...]) -> None:
-    for walk in form.walks:
-        if not isinstance(walk.cell, known):
-            listed = ", ".join(sorted(cls.__name__ for cls in known))
-            raise InteropError(f"{library} has no {quote(walk.cell)}: it has {listed}.")

@@ -120,6 +120,16 @@ def _refuse_noise(layer: Unroll) -> None:
         )
 
 
+def check_held(form: Form, library: str, known: tuple[type, ...], head: bool = False) -> None:
+    """All cells are `known` to the library, and language models are where it has a `head`."""
+    for walk in form.walks:
+        if not isinstance(walk.cell, known):
+            listed = ", ".join(sorted(cls.__name__ for cls in known))
+            raise InteropError(f"{library} has no {quote(walk.cell)}: it has {listed}.")
+    if form.head is not None and not head:
+        raise InteropError(f"{library} has no language model: convert its layer, `lm.layer`.")
+
+
 def model_of(form: Form) -> tuple[Any, Any]:
     """The model and its params: the inverse of `form_of`, but that a stack of one level is that
     level."""

@@ -24,6 +24,7 @@ from jaxrnn.interop._form import (
     InteropError,
     Natives,
     Walk,
+    check_held,
     dropped,
     form_of,
     in_order,
@@ -34,7 +35,6 @@ from jaxrnn.interop._result import Result, as_params, level_by_level, needs, ver
 from jaxrnn.interop._state import Named, arrays
 
 IGFO = (0, 2, 1, 3)  # its own inverse
-KNOWN = (cells.Vanilla, cells.GRU, cells.LSTM)
 
 
 def _to_zra(a: Any) -> Any:
@@ -186,11 +186,7 @@ def to_haiku(model: Any, params: Any, *, equivalent: bool = False, verify: bool 
     """
     _haiku()
     form, biases = form_of(model, params), _biases.Biases("Haiku", equivalent)
-    for walk in form.walks:
-        if not isinstance(walk.cell, KNOWN):
-            raise InteropError(f"Haiku has no {quote(walk.cell)}: it has vanilla, gru and lstm.")
-    if form.head is not None:
-        raise InteropError("Haiku has no language model: convert its layer, `lm.layer`.")
+    check_held(form, "Haiku", tuple(CORES))
     if any(len(level) == 1 and level[0].reverse for level in form.levels):
         raise InteropError(
             "Haiku's params do not say that a core walks backwards alone: convert the cell, "

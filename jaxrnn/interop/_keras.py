@@ -27,6 +27,7 @@ from jaxrnn.interop._form import (
     InteropError,
     Natives,
     Walk,
+    check_held,
     dropped,
     form_of,
     in_order,
@@ -286,9 +287,7 @@ def to_keras(
     """
     keras = library()
     form, biases = form_of(model, params), _biases.Biases("Keras", equivalent, bias)
-    for walk in form.walks:
-        if not isinstance(walk.cell, tuple(CONTAINERS)):
-            raise InteropError(f"Keras has no {quote(walk.cell)}: it has vanilla, gru and lstm.")
+    check_held(form, "Keras", tuple(CONTAINERS), head=True)
     if any(len(level) == 1 and level[0].reverse for level in form.levels):
         raise InteropError(
             "Keras' go_backwards gives outputs last first, so a layer that walks backwards alone "

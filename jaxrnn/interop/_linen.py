@@ -23,6 +23,7 @@ from jaxrnn.interop._form import (
     InteropError,
     Natives,
     Walk,
+    check_held,
     dropped,
     form_of,
     natives_of,
@@ -204,9 +205,7 @@ def to_linen(model: Any, params: Any, *, equivalent: bool = False, verify: bool 
     `equivalent` allows their sum.
     """
     form = form_of(model, params)
-    _flax.check_cells(form, "Flax Linen", tuple(MADE))
-    if form.head is not None:
-        raise InteropError("Flax Linen has no language model: convert its layer, `lm.layer`.")
+    check_held(form, "Flax Linen", tuple(MADE))
     biases = _biases.Biases("Flax Linen", equivalent)
     natives = natives_of(form, biases.writing(write_cell))
     modules = [_module(form, level) for level in form.levels]

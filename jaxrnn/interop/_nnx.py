@@ -23,6 +23,7 @@ from jaxrnn.interop._form import (
     InteropError,
     Natives,
     Walk,
+    check_held,
     dropped,
     form_of,
     natives_of,
@@ -142,9 +143,7 @@ def to_nnx(model: Any, params: Any, *, equivalent: bool = False, verify: bool = 
     r ⊙ (…); two biases, unless `equivalent` allows their sum.
     """
     form = form_of(model, params)
-    _flax.check_cells(form, "Flax NNX", tuple(MADE))
-    if form.head is not None:
-        raise InteropError("Flax NNX has no language model: convert its layer, `lm.layer`.")
+    check_held(form, "Flax NNX", tuple(MADE))
     biases = _biases.Biases("Flax NNX", equivalent)
     natives = natives_of(form, biases.writing(write_cell))
     modules = [_module(form, level) for level in natives.form.levels]

@@ -22,6 +22,7 @@ from jaxrnn.interop._form import (
     InteropError,
     Natives,
     Walk,
+    check_held,
     dropped,
     form_of,
     in_order,
@@ -283,11 +284,7 @@ def to_onnx(
     """
     onnx = _onnx()
     form = form_of(model, params)
-    for walk in form.walks:
-        if type(walk.cell) not in NODES:
-            raise InteropError(
-                f"ONNX has no {quote(walk.cell)}: it has vanilla, gru, lstm and peephole_lstm."
-            )
+    check_held(form, "ONNX", tuple(NODES), head=True)
     if any(len({walk.cell for walk in level}) > 1 for level in form.levels):
         raise InteropError("a node of ONNX has one cell for both directions.")
     natives = natives_of(form, lambda cell, p: (cell, write_cell(cell, p)))
