@@ -252,9 +252,9 @@ def test_a_full_disk_is_a_sentence(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", limit, *words], cwd=tmp_path, capture_output=True, text=True
     )
-    assert done.returncode == 2  # beside ours, threads of orbax's may say something
+    assert done.returncode == 2
     said = "run/checkpoints cannot take a checkpoint: File too large."
-    assert [line for line in done.stderr.splitlines() if line.endswith(said)], done.stderr
+    assert said in done.stderr  # threads of orbax's may speak too, even on the same line
     for path in (tmp_path / "run" / "checkpoints").iterdir():
         assert not path.name.isdecimal(), "no part of a checkpoint passes for one"
 
