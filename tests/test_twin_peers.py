@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from flax import linen
 
+from jaxrnn import interop
 from jaxrnn import reference as ref
 
 GOLDEN = json.loads(Path(__file__).with_name("golden").joinpath("family.json").read_text())
@@ -41,10 +42,7 @@ def test_projection_lstm_is_torchs():
     T, B, I, P = 5, 2, 3, 2
     torch.manual_seed(0)
     module = torch.nn.LSTM(I, H, proj_size=P, dtype=torch.float64)
-    weights = {name: w.detach().numpy().T for name, w in module.named_parameters()}
-    ours = {"weight_ih": "w_x", "weight_hh": "w_h", "bias_ih": "b", "bias_hh": "b_h"}
-    names = {f"{theirs}_l0": name for theirs, name in (ours | {"weight_hr": "w_r"}).items()}
-    params = SimpleNamespace(**{names[name]: w for name, w in weights.items()})
+    params = jax.tree.map(np.asarray, interop.from_torch(module).params)
     xs, h, c = torch.randn(T, B, I), torch.randn(1, B, P), torch.randn(1, B, H)
     xs, h, c = (a.double() for a in (xs, h, c))
     want, ends = module(xs, (h, c))
