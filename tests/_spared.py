@@ -205,8 +205,6 @@ SPARED = {
         test_published_models_are_recognised[InferSent]
         test_published_models_are_recognised[Open-Unmix]
         test_published_models_are_recognised[PyanNet]
-        test_there_and_back[keras-gru-1-there-without-float32]
-        test_there_and_back[nnx-lstm-3-there-float32]
     """,
     "test_language_model.py": """
         test_an_unknown_target_is_told_forwards_and_in_batches

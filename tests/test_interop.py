@@ -178,11 +178,12 @@ def trips() -> list[Trip]:
 
 
 def by_day(trip: Trip) -> bool:
-    """One of 96, and each library's first."""
+    """Of each library an LSTM both ways, and the first of its GRUs."""
     library = LIBRARIES[trip.library]
-    first = trip.depth == 1 and trip.cell == next(iter(library.cells))
-    plain = first and trip.way == "both" and trip.bias and trip.dtype == library.dtypes[-1]
-    return plain or zlib.crc32(str(trip).encode()) % 96 == 0
+    if trip.depth > 1 or not trip.bias or trip.dtype != library.dtypes[-1]:
+        return False
+    gru = next((cell for cell in library.cells if cell.startswith("gru")), None)
+    return (trip.cell, trip.way) in (("lstm", "both"), (gru, "there"))
 
 
 def question(trip: Trip) -> tuple[Any, Any]:

@@ -28,8 +28,11 @@ from jaxrnn import (
     unroll,
     vanilla,
 )
-from jaxrnn.interop import InteropError
+from jaxrnn.interop import InteropError, _equinox
+from jaxrnn.interop._biases import Biases
 from jaxrnn.interop._command import main
+from jaxrnn.interop._form import form_of, natives_of
+from jaxrnn.interop._result import Answer, by_jax, verified
 
 two = {"recurrent_bias": True}
 WRITERS = {name: getattr(interop, f"to_{name}") for name in interop._LIBRARIES}
@@ -151,6 +154,35 @@ def test_no_bias_is_lost_where_they_are_laid_out_otherwise(name):
     )
     made = WRITERS[library](layer, params, equivalent=True, verify=True)
     assert made.differences.largest < 1e-6 and "twice as far" in made.notes[0]
+
+
+def test_what_differs_is_told():
+    """Each of five answers, however well the others agree."""
+    layer, biases = unroll(lstm(2)), Biases("a library")
+    params = layer.init(jax.random.key(0), 3)
+    form = form_of(layer, params)
+    natives = natives_of(form, biases.writing(_equinox.write_cell))
+
+    def apply(natives_, carry, xs):
+        return layer.apply(natives.read(natives_, _equinox.read_cell), carry, xs)
+
+    honest = by_jax(apply)
+
+    def told(wrong):
+        def theirs(*question):
+            answer = honest(*question)
+            one = {
+                name: jax.tree.map(lambda a: a.at[-1].add(0.01), getattr(answer, name))
+                for name in wrong
+            }
+            return answer._replace(**one)
+
+        return verified((layer, params), natives, theirs, _equinox.read_cell)
+
+    assert told([]).largest < 1e-12
+    for name in Answer._fields:
+        with pytest.raises(InteropError, match="not to be trusted"):
+            told([name])
 
 
 def test_a_bias_that_is_not_zero_is_not_left_out():

@@ -13,6 +13,7 @@ from ._faces import FACES
 from ._family import CHUNKED_MLSTM, FAMILY, STAGES
 from ._generation import EMBEDDING, GENERATION
 from ._initializers import INITIALIZERS
+from ._interop import INTEROP
 from ._kit import KIT
 from ._language_model import LANGUAGE_MODEL
 from ._layers import LAYERS
@@ -48,6 +49,7 @@ GROUPS = (
     GENERATION,
     EMBEDDING,
     FACES,
+    INTEROP,
     TRAINING,
     KIT,
 )
