@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jax
 import settings as settings_
 from configuration import config
 from experiment import Experiment, prepare
@@ -92,7 +91,7 @@ def _restored(e: Experiment, path: Path) -> Progress:
 def follow(e: Experiment, run: RunDir, at: Progress, options: Options, hosts: Hosts) -> int:
     keeper, continuations = Keeper(e, run, hosts, options.checkpoint_seconds), {}
     with screen(e, run, options, hosts) as shown, interruptible() as interrupted:
-        introduce(e, at, run, shown)
+        introduce(e, at, run, shown, hosts)
         keeper.save(at)
         try:
             for step in train(e, at, hosts.parallel):
@@ -130,7 +129,7 @@ def follow(e: Experiment, run: RunDir, at: Progress, options: Options, hosts: Ho
         )
 
 
-def introduce(e: Experiment, at: Progress, run: RunDir, shown: Screen) -> None:
+def introduce(e: Experiment, at: Progress, run: RunDir, shown: Screen, hosts: Hosts) -> None:
     c, vocabulary = e.corpus, e.encoded.vocab
     count, of = len(e.encoded.ids), f" of {e.whole:,}" if e.whole > len(e.encoded.ids) else ""
     unknown = "" if vocabulary.unk is None else " with <unk>"
@@ -144,7 +143,7 @@ def introduce(e: Experiment, at: Progress, run: RunDir, shown: Screen) -> None:
             f"{len(e.parts.test):,} to test"
         )
     what = e.preset.summary if e.as_claimed else repr(e.model.layer)
-    shown.print(f"{what}: {e.parameters:,} parameters on {jax.devices()[0].device_kind}")
+    shown.print(f"{what}: {e.parameters:,} parameters on {hosts.devices}")
     if at.updates:
         shown.print(f"going on with {run.path} in epoch {at.epoch + 1}, update {at.update + 1}")
     else:

@@ -27,6 +27,12 @@ class Hosts:
     def first(self) -> bool:
         return jax.process_index() == 0
 
+    @property
+    def devices(self) -> str:
+        """What computes, in words."""
+        kind, count = jax.devices()[0].device_kind, jax.device_count()
+        return f"{count} × {kind}" if self.parallel and count > 1 else kind
+
     def check(self, batch_size: int) -> None:
         """ValueError for a minibatch that the devices cannot share evenly."""
         if self.parallel and batch_size % (count := jax.device_count()):

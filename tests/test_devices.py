@@ -32,11 +32,12 @@ def metrics(folder):
 
 
 @pytest.mark.standard_promotion  # optax.adam mixes dtypes
-def test_over_all_devices(char_lm, tmp_path):
+def test_over_all_devices(char_lm, tmp_path, capsys):
     one, all_ = tmp_path / "one", tmp_path / "all"
     assert jax.device_count() == 4
     assert char_lm.main([*WORDS, f"--run-dir={one}"]) == 0
     assert char_lm.main([*WORDS, f"--run-dir={all_}", "--devices=all"]) == 0
+    assert " parameters on 4 × cpu" in capsys.readouterr().out
     np.testing.assert_allclose(metrics(all_), metrics(one), rtol=1e-10)
     weights = [jax.tree.leaves(jaxrnn.load(f / "model.safetensors")[1]) for f in (one, all_)]
     for a, b in zip(*weights, strict=True):

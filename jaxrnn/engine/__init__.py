@@ -19,6 +19,7 @@ from jaxrnn.engine._explain import Explanation, choose, explain
 from jaxrnn.engine._instant import NO_MASKS, Masks, Places
 from jaxrnn.engine._newton import Turns
 from jaxrnn.engine._paths import ENGINES, Engine, Keep, ask, take
+from jaxrnn.engine._platform import traced_for
 from jaxrnn.engine._read import Reading, Unread
 from jaxrnn.engine._sums import like, widened
 from jaxrnn.engine._when import busy, clean, hold, reads, select, when
@@ -38,6 +39,7 @@ __all__ = [
     "newton_turns",
     "read",
     "rounded",
+    "traced_for",
     "walk",
     "when",
 ]

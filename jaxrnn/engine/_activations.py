@@ -14,6 +14,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxrnn.engine._platform import is_cpu
+
 _LOG2_E = 1.4426950408889634
 _LN_2 = (0.693359375, -2.12194440e-4)  # in two parts, so that k ln 2 is exact
 # (eʳ - 1 - r) / r² on |r| ≤ ½ ln 2, to 2.5e-8; highest power first.
@@ -21,9 +23,10 @@ _SERIES = (1.393374006e-3, 8.363239950e-3, 4.166646411e-2, 0.1666657662, 0.50000
 
 
 def apart(x: jax.Array) -> jax.Array:
-    """x, computed and laid out as it is before anything that uses it: XLA would otherwise fuse
-    a gate's slices or a concatenation into slow strided loops."""
-    return jax.lax.optimization_barrier(x)
+    """x, on a CPU computed and laid out as it is before anything that uses it: XLA would otherwise
+    fuse a gate's slices or a concatenation into slow strided loops. Elsewhere one kernel for all
+    that is pointwise is what one wants."""
+    return jax.lax.optimization_barrier(x) if is_cpu() else x
 
 
 def _on_cpu(spelt_out, plain):
@@ -31,9 +34,7 @@ def _on_cpu(spelt_out, plain):
 
     @partial(jax.jit, inline=True)  # so that it is traced once
     def function(x: jax.Array) -> jax.Array:
-        if x.dtype != jnp.float32:
-            return plain(x)
-        return jax.lax.platform_dependent(x, cpu=spelt_out, default=plain)
+        return spelt_out(x) if is_cpu() and x.dtype == jnp.float32 else plain(x)
 
     return jax.custom_jvp(function)
 

@@ -10,6 +10,7 @@ from jax.extend.core import Literal
 
 from jaxrnn._adjoint import floats, inexact, pick, put
 from jaxrnn.engine import _overwrite, _products, _sums
+from jaxrnn.engine._awaited import Awaited
 from jaxrnn.engine._loop import again
 from jaxrnn.engine._read import TIME
 
@@ -24,9 +25,11 @@ def adjoint(reading, reverse, w, before, read, points, dafter, douts):
     over_read = [i for i in at_read if reading.settled(reading.read[i])]
     rest_points = [i for i in range(len(points)) if i not in over_points]
     rest_read = [i for i in at_read if i not in over_read]
+    awaited = Awaited(reading, w, at_carry, dafter)
 
     def body(state, spent, timed):
-        (dcarry, sums), (points, read, before, douts) = state, timed
+        (handed_on, sums), (points, read, before, douts) = state, timed
+        dcarry = awaited.arrived(handed_on)
         points = put(points, over_points, spent[: len(over_points)])
         read = put(read, over_read, spent[len(over_points) :])
 
@@ -55,17 +58,19 @@ def adjoint(reading, reverse, w, before, read, points, dafter, douts):
         ]
         instead = [*pick(deltas, over_points), *pick(dread, over_read)]
         return (
-            (dcarry, sums),
+            (awaited.handed_on(dcarry, deltas), sums),
             instead,
             (pick(deltas, rest_points), pick(dread, rest_read), emitted),
         )
 
-    state = pick(dafter, at_carry), [_sums.nought(a) for a in pick(w, at_free)]
+    state = awaited.start(points), [_sums.nought(a) for a in pick(w, at_free)]
+    douts = awaited.with_outs(douts, 0 if reverse else T - 1)
     spent = [*pick(points, over_points), *pick(read, over_read)]
     timed = put(points, over_points), put(read, over_read), before, pick(douts, at_outs)
-    (dcarry, sums), instead, (deltas, dread, emitted) = _overwrite.scan(
+    (handed_on, sums), instead, (deltas, dread, emitted) = _overwrite.scan(
         body, state, spent, timed, T, reverse=not reverse, late=False
     )
+    dcarry = awaited.arrived(handed_on)
     deltas = put(put(points, rest_points, deltas), over_points, instead[: len(over_points)])
     dread = put(put(read, rest_read, dread), over_read, instead[len(over_points) :])
     dread = {reading.read[i]: dread[i] for i in at_read}

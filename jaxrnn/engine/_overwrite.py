@@ -8,6 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxrnn.engine._platform import is_tpu
+
 
 def steps(T: Any) -> Any:
     """T for `lax.scan`; None for a symbolic one (of `jax.export`), which it reads off its xs."""
@@ -21,16 +23,17 @@ def scan(
     where what comes `instead` is written over `spent`, which would else need as much room again.
 
     XLA copies nothing where all that reads an instant is done before it is written: so `late`
-    writes it at the next instant, before that is read.
+    writes it at the next instant, before that is read. On a TPU this takes longer than it saves.
     """
-    if not spent:
+    if not spent or is_tpu():
 
-        def plain(state, timed):
-            state, _, outs = body(state, [], timed)
+        def plain(state, inputs):
+            state, *outs = body(state, *inputs)
             return state, outs
 
-        state, outs = jax.lax.scan(plain, state, timed, length=steps(T), reverse=reverse)
-        return state, [], outs
+        inputs, T = (spent, timed), steps(T)
+        state, (instead, outs) = jax.lax.scan(plain, state, inputs, length=T, reverse=reverse)
+        return state, instead, outs
     at = {"axis": 0, "allow_negative_indices": False}
 
     def read(buffer, t):

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple, get_args
 import jax
 
 from jaxrnn.engine import _derived, _linear, _newton, _pairs, _plain, _sums
+from jaxrnn.engine._platform import platform
 from jaxrnn.engine._read import Reading, Unread
 from jaxrnn.engine.kernels import _mlstm
 
@@ -112,7 +113,7 @@ def ask(body: Callable, narrow: Any, shared: Any, carry: Any, timed: Any, **aske
             reading = Reading(body, shared, carry, timed, narrow)
         except Unread as why:
             unread = str(why)
-    return Question(body, reading, unread, platform=jax.default_backend(), **asked)
+    return Question(body, reading, unread, platform=platform(), **asked)
 
 
 def take(question: Question) -> tuple[Path, dict[str, str]]:

@@ -53,7 +53,7 @@ def adjoint(equation: Any, narrow: Any, operands: tuple, at: tuple[int, ...], ct
     """The cotangents of the operands of these indices."""
     if is_plain(equation):
         x, w = operands
-        return [outer(equation, narrow, x, ct) if i else _back(equation, narrow, w, ct) for i in at]
+        return [outer(equation, narrow, x, ct) if i else back(equation, narrow, w, ct) for i in at]
 
     def product(*some):
         given = dict(zip(at, some, strict=True))
@@ -72,7 +72,7 @@ def _dot(equation: Any, narrow: Any, a: Any, b: Any, axes: Any) -> Any:
     return product(a, b, dimensions).astype(dtype)
 
 
-def _back(equation: Any, narrow: Any, w: Any, ct: Any) -> Any:
+def back(equation: Any, narrow: Any, w: Any, ct: Any) -> Any:
     return _dot(equation, narrow, ct, w, ((ct.ndim - 1,), (1,)))
 
 

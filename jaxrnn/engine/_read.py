@@ -20,6 +20,7 @@ from jax.extend.core import Literal
 from jaxrnn._adjoint import inexact
 from jaxrnn.engine import _products
 from jaxrnn.engine._joint import Joint
+from jaxrnn.engine._platform import is_gpu
 from jaxrnn.engine._program import holds, in_parts, inlined, variables
 
 ONCE, TIME, LOOP = range(3)
@@ -42,7 +43,7 @@ class Reading:
         self.out_tree: Any = None  # of (carry, out), once the body was called
         flat, tree = jax.tree.flatten((shared, carry, x))
         n_shared, n_carry = len(jax.tree.leaves(shared)), len(jax.tree.leaves(carry))
-        self.narrow = narrow
+        self.narrow, self.on_gpu = narrow, is_gpu()
 
         def flat_body(*flat):
             leaves, self.out_tree = jax.tree.flatten(body(*jax.tree.unflatten(tree, flat)))
@@ -233,8 +234,31 @@ class Reading:
 
     def in_loop(self, joint: Joint, v: Any) -> bool:
         """Does an operand get its cotangent instant by instant?"""
+        if isinstance(v, (Joint, Literal)) or not inexact(v.aval) or self.deferred(joint, v):
+            return False
+        return not self.awaited(joint)
+
+    def awaited(self, joint: Joint) -> bool:
+        """Does a leaf of the carry that it multiplies get its cotangent at the instant before (see
+        `_awaited`)? It does on a GPU, where kernels are launched one by one."""
+        x, *_ = joint.operands
         return (
-            not isinstance(v, (Joint, Literal)) and inexact(v.aval) and not self.deferred(joint, v)
+            self.on_gpu
+            and _products.is_plain(joint.equation)
+            and x in self.carry_in
+            and self.deferred(joint, joint.operands[1])
+        )
+
+    def alone(self, v: Any) -> bool:
+        """Is a leaf of the carry read by awaited products and by nothing else, and what it becomes
+        an output too?"""
+        joints = [joint for joint in self.joints if v in joint.operands]
+        return (
+            all(map(self.awaited, joints))
+            and bool(joints)
+            and not self.readers.get(v)
+            and v not in self.outs
+            and self.carry_in.index(v) in self.echoes
         )
 
     def emits(self, joint: Joint) -> list[int]:

@@ -14,6 +14,7 @@ from jax.tree_util import Partial
 
 from jaxrnn import _checks
 from jaxrnn._types import Params
+from jaxrnn.engine._platform import is_cpu
 
 OPTIMIZERS = {"sgd": optax.sgd, "adam": optax.adam}
 
@@ -89,13 +90,28 @@ def wide(tree: Any) -> Any:
 
 def norm(tree: Any) -> tuple[jax.Array, jax.Array]:
     """(s, ‖s tree‖): s is 1, or so small that no square overflows where one would."""
+    if is_cpu():
+        return _norm_by_branches(tree)
+    # A branch would wait for the device, and a sum for each leaf be launched by itself.
+    flat = jnp.concatenate([jnp.ravel(leaf) for leaf in jax.tree.leaves(tree)] or [jnp.zeros(1)])
+    small = jax.lax.optimization_barrier(_small(flat.dtype))
+    plain, less = jnp.sqrt(jnp.sum(jnp.square(jnp.stack([flat, small * flat])), axis=1))
+    scaled = jnp.isinf(plain)
+    return jnp.where(scaled, small, 1), jnp.where(scaled, less, plain)
+
+
+def _small(dtype: Any) -> jax.Array:
+    return jnp.asarray(2.0 ** (-3 * jnp.finfo(dtype).maxexp // 4), dtype)
+
+
+def _norm_by_branches(tree: Any) -> tuple[jax.Array, jax.Array]:
     plain = optax.tree.norm(tree)
-    small = 2.0 ** (-3 * jnp.finfo(plain.dtype).maxexp // 4)
+    small = _small(plain.dtype)
 
     def scaled() -> tuple[jax.Array, jax.Array]:
         # Without the barrier XLA squares the two apart, and 0 times infinity is NaN.
         less = jax.lax.optimization_barrier(optax.tree.scale(small, tree))
-        return jnp.full_like(plain, small), optax.tree.norm(less)
+        return small, optax.tree.norm(less)
 
     return jax.lax.cond(jnp.isinf(plain), scaled, lambda: (jnp.ones_like(plain), plain))
 

@@ -4,6 +4,7 @@
 and writes `docs/mutants.md`. One file here is a group or a few: the tests first, then the mutants.
 """
 
+from ._accelerators import ACCELERATORS
 from ._arithmetic import FLOAT32, LINEAR
 from ._cells import AFFINE, GRU, LSTM, VANILLA
 from ._derived import DERIVED, FORWARD, OVERWRITE, ROOM
@@ -40,6 +41,7 @@ GROUPS = (
     STAGES,
     CHUNKED_MLSTM,
     CHUNKS,
+    ACCELERATORS,
     WALK,
     WHEN,
     MASKS,

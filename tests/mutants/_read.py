@@ -144,8 +144,8 @@ PRODUCTS = Group(
             "adjoint-of-the-other",
             "the operands of a plain product get each other's cotangents",
             PRODUCTS_PY,
-            "outer(equation, narrow, x, ct) if i else _back(equation, narrow, w, ct)",
-            "_back(equation, narrow, w, ct) if i else outer(equation, narrow, x, ct)",
+            "outer(equation, narrow, x, ct) if i else back(equation, narrow, w, ct)",
+            "back(equation, narrow, w, ct) if i else outer(equation, narrow, x, ct)",
         ),
         Mutant(
             "adjoint-in-full",

@@ -1,0 +1,175 @@
+"""What XLA made of a program for a device that is not here: the kernels of every loop.
+
+A CUDA program is read from the dump of its thunks: what is put on the GPU, in order. A TPU program
+is read from its HLO: the operations of every loop's body, and the cycles that the compiler expects.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+from jax.experimental import topologies
+
+H100 = Path(__file__).with_name("h100.txtpb")
+THUNK = re.compile(r"^( *)\d+: (\w+) +\[[^\]]*\] *(.*)$")
+ONE_THREAD = "grid: [1, 1, 1] threads: [1, 1, 1]"
+HLO = re.compile(r"^\s*(?:ROOT )?%?[\w.\-]+ = .*? ([a-z][\w\-]*)\(")
+FREE = {"parameter", "constant", "tuple", "get-tuple-element", "bitcast", "after-all", "iota"}
+
+
+def devices(platform: str, count: int = 1) -> list[Any]:
+    """H100s, or those of a v5e of four."""
+    if platform == "tpu":
+        topology = topologies.get_topology_desc(platform="tpu", topology_name="v5e:2x2")
+    else:
+        topology = topologies.get_topology_desc(
+            platform="cuda", target_config=H100.read_text(), topology=f"1x{count}x1"
+        )
+    return topology.devices[:count]
+
+
+@dataclasses.dataclass
+class Compiled:
+    """loops: of each, in order, what a step of it does; outside: what is launched beside; apart:
+    loops that are in no CUDA graph as a whole."""
+
+    loops: list[dict[str, int]]
+    outside: int
+    apart: int
+    temporaries: int  # bytes
+    seconds: float
+    text: str = dataclasses.field(repr=False, default="")
+
+    def told(self) -> dict[str, Any]:
+        return {k: v for k, v in dataclasses.asdict(self).items() if k != "text"}
+
+
+def compiled(lowered: Any, platform: str) -> Compiled:
+    """A lowered program, compiled for that device."""
+    with tempfile.TemporaryDirectory() as folder:
+        asked = {"xla_dump_to": folder, "xla_dump_hlo_as_text": True}
+        since = time.perf_counter()
+        done = lowered.compile(compiler_options=asked if platform == "cuda" else {})
+        seconds = time.perf_counter() - since
+        dumps = sorted(Path(folder).glob("*.thunk_sequence.txt"))
+        later = sorted(Path(folder).glob("*.thunk_sequence_after_thunk_passes.txt"))
+        thunks, graphs = ("".join(p.read_text() for p in many) for many in (dumps, later))
+    memory, text = done.memory_analysis().temp_size_in_bytes, done.as_text()
+    if platform == "tpu":
+        return Compiled(_bodies(text), 0, 0, memory, seconds, text)
+    whole, as_graphs = _tree(thunks), _tree(graphs or thunks)
+    loops = [
+        _count(loop.children) | _graphs(after.children)
+        for loop, after in zip(_loops(whole), _loops(as_graphs), strict=True)
+    ]
+    outside, apart = len([*_leaves(whole.children)]), sum(1 for _ in _apart(as_graphs))
+    return Compiled(loops, outside, apart, memory, seconds, text)
+
+
+# CUDA: thunks.
+
+
+@dataclasses.dataclass
+class _Thunk:
+    kind: str
+    words: str = ""
+    children: list[_Thunk] = dataclasses.field(default_factory=list)  # of a loop: its body
+    in_condition: bool = False  # of a loop, while its condition is read
+
+
+def _tree(text: str) -> _Thunk:
+    path = [_Thunk("root")]
+    for line in text.splitlines():
+        if match := THUNK.match(line):
+            spaces, kind, words = match.groups()
+            del path[len(spaces) // 4 + 1 :]
+            node = _Thunk(kind, words)
+            if not path[-1].in_condition:
+                path[-1].children.append(node)
+            path.append(node)
+        elif line.strip() in ("condition:", "body:"):
+            loop = next(node for node in reversed(path) if node.kind == "kWhile")
+            loop.in_condition = line.strip() == "condition:"
+    return path[0]
+
+
+def _loops(node: _Thunk) -> Iterator[_Thunk]:
+    for child in node.children:
+        if child.kind == "kWhile":
+            yield child
+        yield from _loops(child)
+
+
+def _apart(node: _Thunk) -> Iterator[_Thunk]:
+    for child in node.children:
+        if child.kind == "kWhile":
+            yield child
+        if child.kind != "kCommandBuffer":
+            yield from _apart(child)
+
+
+def _leaves(nodes: list[_Thunk]) -> Iterator[_Thunk]:
+    """What is launched once for each run of `nodes`; inner loops are not entered."""
+    for node in nodes:
+        if node.kind != "kWhile":
+            yield from _leaves(node.children) if node.children else [node]
+
+
+def _count(nodes: list[_Thunk]) -> dict[str, int]:
+    kinds: Counter[str] = Counter()
+    for leaf in _leaves(nodes):
+        product = "gemm" in leaf.words or leaf.kind in ("kGemm", "kCublasLtMatmul")
+        rest = "copies" if leaf.kind == "kCopy" else "fusions"
+        kinds["products" if product else "counters" if ONE_THREAD in leaf.words else rest] += 1
+    names = ("products", "fusions", "copies", "counters")
+    return {"launches": kinds.total()} | {name: kinds[name] for name in names}
+
+
+def _graphs(nodes: list[_Thunk]) -> dict[str, int]:
+    return {"graphs": sum(node.kind == "kCommandBuffer" for node in nodes)}
+
+
+# TPU: HLO.
+
+
+def _bodies(text: str) -> list[dict[str, int]]:
+    parts: dict[str, list[str]] = {}
+    name = ""
+    for line in text.splitlines():
+        if line and not line[0].isspace() and line.rstrip().endswith("{"):
+            name = line.split()[line.startswith("ENTRY")].lstrip("%")
+            parts[name] = []
+        elif name and "=" in line:
+            parts[name].append(line)
+    lines = [line for part in parts.values() for line in part]
+    return [
+        _steps(parts[body[1]])
+        for line in lines
+        if (body := re.search(r" while\(.*body=%?([\w.\-]+)", line))
+    ]
+
+
+def _steps(lines: list[str]) -> dict[str, int]:
+    done = [match[1] for line in lines if (match := HLO.match(line))]
+    cycles = [int(n) for line in lines for n in re.findall(r'"estimated_cycles":"(\d+)"', line)]
+    return {"operations": sum(name not in FREE for name in done), "cycles": sum(cycles)}
+
+
+def collectives(program: Any) -> dict[str, int]:
+    """How many of each kind a compiled program has, over devices."""
+    kinds = r" (all-gather|all-reduce|all-to-all|collective-permute)(?:-start)?\("
+    names = re.findall(kinds, program.as_text())
+    return dict(Counter(names))
+
+
+def placed(tree: Any, sharding: Any) -> Any:
+    """The forms of a tree, as if they lay there."""
+    return jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=sharding), tree)

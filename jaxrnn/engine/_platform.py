@@ -1,0 +1,33 @@
+"""The platform that a program is traced for: where a CPU wants other forms than a GPU or TPU.
+
+It is that of JAX's default device, unless a program is compiled for a platform that is not here.
+The choice is part of the key of `jax.jit`'s cache, as JAX's own settings are.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+
+# "cpu", "cuda", …: within `with traced_for("cuda"):` programs are traced for that platform.
+traced_for: Any = jax.make_user_context(None)
+
+
+def platform() -> str:
+    config: Any = jax.config
+    device = config.jax_default_device
+    here = device if isinstance(device, str) else getattr(device, "platform", None)
+    return traced_for.value or here or jax.default_backend()
+
+
+def is_cpu() -> bool:
+    return platform() == "cpu"
+
+
+def is_gpu() -> bool:
+    return platform() in ("gpu", "cuda", "rocm")
+
+
+def is_tpu() -> bool:
+    return platform() == "tpu"

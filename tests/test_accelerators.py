@@ -1,0 +1,109 @@
+"""The programs that a GPU or TPU gets: right, as run here; and lowered for them, by plain jaxlib.
+
+What XLA makes of them, kernel by kernel, is counted by `benchmarks/accelerators.py`, whose table
+is held here where its packages are installed.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from _family import CELLS
+from _table import AROUND, LAYERS
+from jax import export
+
+import jaxrnn
+from jaxrnn import training
+from jaxrnn.engine import traced_for
+from jaxrnn.testing import LAWS
+from jaxrnn.training._optimizer import norm
+
+T, B, I = 4, 3, 3
+ALL = {name: (layer, I) for name, layer in LAYERS.items()}
+ALL |= {f"around-{name}": (layer, I) for name, layer in AROUND.items()}
+ALL |= {name: (jaxrnn.unroll(cell), size) for name, (cell, size) in CELLS.items()}
+DAILY = ("lstm-one", "gru-before-one", "own-bidirectional", "mgu", "qrnn")
+OF_A_CPU = ("optimization_barrier", "bitcast_convert")  # gates apart; tanh and σ spelt out
+
+
+def daily(names, few=DAILY):
+    return [n if n in few else pytest.param(n, marks=pytest.mark.slow) for n in names]
+
+
+@pytest.mark.parametrize("name", daily(ALL, ("lstm-one", "gru-one")))
+@pytest.mark.parametrize("law", ["fast_is_plain", "what_is_kept_changes_nothing"])
+@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+def test_its_forms_are_right(platform, name, law):
+    """They run on a CPU as well."""
+    layer, input_size = ALL[name]
+    if not LAWS[law].fits(layer):
+        pytest.skip("the law is not for this layer")
+    with traced_for(platform):
+        LAWS[law](layer, input_size=input_size)
+
+
+def lowered(program, *given, platform):
+    """Its text, where it is lowered for that platform alone."""
+    with traced_for(platform):
+        return export.export(jax.jit(program), platforms=[platform])(*given).mlir_module()
+
+
+def learn(layer, input_size=I):
+    """A layer and its gradient, and the forms of what it takes, in float32."""
+    params = jax.eval_shape(lambda: layer.init(jax.random.key(0), input_size, "float32"))
+    xs = jax.ShapeDtypeStruct((T, B, input_size), jnp.float32)
+
+    def program(params, xs):
+        return jax.value_and_grad(lambda p, x: layer.apply(p, None, x)[1].sum(), (0, 1))(params, xs)
+
+    return program, params, xs
+
+
+@pytest.mark.parametrize("name", daily(ALL))
+def test_a_layer_and_its_gradient_lower(name):
+    program, *given = learn(*ALL[name])
+    for platform in ("cuda", "tpu", "rocm"):
+        text = lowered(program, *given, platform=platform)
+        assert not [form for form in OF_A_CPU if form in text], (platform, name)
+
+
+def test_a_cpu_has_its_own_forms():
+    """So that what the test above looks for is there."""
+    program, *given = learn(LAYERS["lstm-one"])
+    text = lowered(program, *given, platform="cpu")
+    assert all(form in text for form in OF_A_CPU)
+
+
+@pytest.mark.parametrize("name", ["mingru", "lru", "sru"])
+def test_a_cell_that_is_linear_in_its_carry_has_no_loop(name):
+    program, *given = learn(jaxrnn.unroll(getattr(jaxrnn, name)(4)))
+    assert "stablehlo.while" not in lowered(program, *given, platform="cuda")
+    assert "stablehlo.while" in lowered(program, *given, platform="cpu")
+
+
+@pytest.mark.standard_promotion
+def test_an_epoch_lowers():
+    lm = jaxrnn.language_model(jaxrnn.unroll(jaxrnn.gru(4)), 5)
+    adam = training.optimizer("adam", 0.01, clip=1.0)
+    params = jax.eval_shape(lambda: lm.init(jax.random.key(0), "float32"))
+    start = jax.eval_shape(lambda p: lm.initial_carry(p, (B,)), params)
+    state = jax.eval_shape(lambda p, c: training.start(p, adam, c), params, start)
+    tokens = jax.ShapeDtypeStruct((2, T, B), jnp.int32)
+
+    def program(state, xs, start):
+        return training.epoch(lm.loss, adam, state, xs, xs, start)
+
+    for platform in ("cuda", "tpu", "rocm"):
+        text = lowered(program, state, tokens, start, platform=platform)
+        assert "bitcast_convert" not in text
+        assert "stablehlo.case" not in text  # a branch would wait for the device
+
+
+@pytest.mark.parametrize("scale", [0.0, 1.0, 1e-20, 1e25, np.inf, np.nan])
+def test_the_norm_is_the_same_without_a_branch(scale):
+    scale = np.float32(scale)
+    tree = [scale * np.ones(3, np.float32), {"b": -scale * np.ones((1, 2), np.float32)}]
+    want = jax.jit(norm)(tree)
+    with traced_for("cuda"):
+        got = jax.jit(norm)(tree)
+    np.testing.assert_allclose(got, want, rtol=1e-6)
