@@ -284,7 +284,7 @@ def cuda_words(name: str, of: dict[str, Any]) -> str:
 
 
 def tpu_words(name: str, of: dict[str, Any]) -> str:
-    loops = of["loops"][1:] if "epoch" in name else of["loops"]
+    loops = of["loops"][:-1] if "epoch" in name else of["loops"]  # the epoch's own comes last
     cycles = " + ".join(f"{loop['cycles']:,}" for loop in loops) or "no loop"
     return f"{cycles}; {of['temporaries'] / 2**20:.1f}"
 

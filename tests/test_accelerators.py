@@ -4,6 +4,9 @@ What XLA makes of them, kernel by kernel, is counted by `benchmarks/accelerators
 is held here where its packages are installed.
 """
 
+import subprocess
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,6 +21,8 @@ from jaxrnn.engine import traced_for
 from jaxrnn.testing import LAWS
 from jaxrnn.training._optimizer import norm
 
+ROOT = Path(__file__).resolve().parent.parent
+COMPILERS = ROOT / ".venv-accelerators" / "bin" / "python"
 T, B, I = 4, 3, 3
 ALL = {name: (layer, I) for name, layer in LAYERS.items()}
 ALL |= {f"around-{name}": (layer, I) for name, layer in AROUND.items()}
@@ -107,3 +112,11 @@ def test_the_norm_is_the_same_without_a_branch(scale):
     with traced_for("cuda"):
         got = jax.jit(norm)(tree)
     np.testing.assert_allclose(got, want, rtol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not COMPILERS.exists(), reason="`make accelerators` was not run here")
+def test_no_loop_launches_more_than_the_page_says():
+    words = [COMPILERS, "benchmarks/accelerators.py", "--check"]
+    run = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
