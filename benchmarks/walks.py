@@ -3,9 +3,9 @@ derived adjoint, sequential, chunked and associative; forward and backward pass,
 
     python benchmarks/walks.py                # some ten minutes
 
-On a CPU one of the two loops is the fastest at every length, and `engine="auto"` takes the derived
-one, whose answer has the same bits however lengths and masks are told; `engine="sequential"` is
-faster at times, most of all where the carry is complex. The page says what is taken here.
+On a CPU one of the two loops is the fastest at every length: where the carry is complex the
+sequential one, which `engine="auto"` takes then, else the derived one or nearly. The page says what
+is taken here.
 
 Exit status: 0 done, 2 bad input, 4 the machine is not quiet.
 """

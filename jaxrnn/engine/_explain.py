@@ -59,7 +59,8 @@ def explain(cell: Cell, input_size: int | None = None) -> Explanation:
     _checks.cell("explain", cell)
     question = _question(cell, input_size)
     path, refused = take(question)
-    chosen = "; ".join([path.name, *(f"not {name}: {why}" for name, why in refused.items())])
+    not_others = [f"not {name}: {why.removesuffix('.')}" for name, why in refused.items()]
+    chosen = "; ".join([path.name, *not_others]) + "." * bool(refused)
     r = question.reading
     told: tuple[str, ...] = ("unread",) * 7 if r is None else _told(r)
     explanation = Explanation._make((_checks.quote(cell), *told, chosen))

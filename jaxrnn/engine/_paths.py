@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, get_args
 
 import jax
+import jax.numpy as jnp
 
 from jaxrnn.engine import _derived, _linear, _newton, _pairs, _plain, _sums
 from jaxrnn.engine._platform import platform
@@ -60,10 +61,22 @@ def _linear_fits(question: Question) -> str | None:
 
 def _associative_fits(question: Question) -> str | None:
     """Where nobody asks for it, where it was measured to be faster: on two cores a loop wins at
-    every length."""
-    if question.engine == "auto" and question.platform == "cpu":
+    every length (`benchmarks/walks.py`)."""
+    why = _linear_fits(question)
+    if why is None and question.engine == "auto" and question.platform == "cpu":
         return "on a CPU a loop is faster."
-    return _linear_fits(question)
+    return why
+
+
+def _loop_fits(question: Question) -> str | None:
+    """Of complex numbers, the walk of pairs in order was measured to be faster, at every length."""
+    why, reading = _derived_fits(question), question.reading
+    if why is not None or reading is None or question.engine != "auto":
+        return why
+    of_complex = any(jnp.issubdtype(v.aval.dtype, jnp.complexfloating) for v in reading.carry_in)
+    if of_complex and _linear_fits(question) is None:
+        return "of a complex carry the sequential walk is faster."
+    return None
 
 
 def _newton_fits(question: Question) -> str | None:
@@ -95,7 +108,7 @@ def _kernel_walk(q: Any, keep: str, *how: Any) -> Any:
 PATHS = (
     Path("chunked", lambda q: _mlstm.why_not(q.cell, q.plain), _kernel_walk),
     _linear_path("associative", _associative_fits),
-    Path("derived", _derived_fits, lambda q, *how: _derived.walk(q.reading, *how)),
+    Path("derived", _loop_fits, lambda q, *how: _derived.walk(q.reading, *how)),
     _linear_path("sequential"),
     _linear_path("chunked"),
     Path("newton", _newton_fits, _newton_walk),
