@@ -9,10 +9,7 @@ as many units as come nearest to --parameters in all; the same text, order, opti
 for each. What is measured on the last twentieth of the text, which nobody trained on, is bits per
 character.
 
-Memory, after Hochreiter & Schmidhuber (1997) and Arjovsky, Shah & Bengio (2016): in the adding
-problem the two numbers to add are marked in a sequence of random ones (what is guessed has an error
-of 1/6); in the copying problem eight letters are to be said again after a lag (guessing has 1/8).
-One layer of 64 units, as many updates at every lag.
+Memory: the problems of `long_memory.py`, one layer of 64 units, as many updates at every lag.
 
 Each measurement is a file under --runs; the page and its plots are made of all that are there.
 """
@@ -28,9 +25,9 @@ from typing import Annotated, Any, get_args
 import command
 import family_page
 import jax
-import jax.numpy as jnp
 import numpy as np
 import tyro
+from long_memory import LAGS, PROBLEMS, optimizer, remember
 from run_dir import make, write_whole
 from settings import Cell, Model
 
@@ -40,8 +37,6 @@ from jaxrnn import text, training
 EMBEDDING, LAYERS = 64, 2
 HEADS = {"mlstm": 8}  # of a language model: one head's memory would be its hidden size squared
 BATCH, STEPS, CHUNK = 32, 64, 64  # rows, tokens of a row, updates of a program
-LAGS, UNITS, PROBLEM_BATCH = (10, 30, 100, 300), 64, 64
-LETTERS, WORD = 8, 8  # of the copying problem
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,10 +91,6 @@ def sized(cell: Cell, vocab_size: int, wanted: int) -> tuple[jaxrnn.LanguageMode
     return language_model(cell, H, vocab_size), H
 
 
-def optimizer(updates: int, rate: float = 0.003) -> Any:
-    return training.optimizer("adam", training.schedule("cosine", rate, updates, 20), clip=1.0)
-
-
 def model_language(cell: Any, seed: int, options: Options) -> dict[str, Any]:
     """Train, measure, write: one run of a cell as a language model."""
     ids, vocab = text.encode(text.load_corpus("moby_dick"), "plain", cut=None)
@@ -142,75 +133,17 @@ def writing(lm: jaxrnn.LanguageModel, params: Any, count: int = 500) -> float:
     return (time.perf_counter() - since) / count * 1e3
 
 
-# The problems of memory: inputs (T, B, I) and what is to be said.
-
-
-def adding(rng: np.random.Generator, lag: int, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """n minibatches: a number and a mark at each of `lag` instants; the sum of the two marked, one
-    in the first tenth."""
-    numbers = rng.random((n, lag, PROBLEM_BATCH))
-    marks, shape = np.zeros_like(numbers), (n, 1, PROBLEM_BATCH)
-    early = rng.integers(0, max(1, lag // 10), shape)
-    late = rng.integers(lag // 2, lag, shape)
-    for at in (early, late):
-        np.put_along_axis(marks, at, 1.0, axis=1)
-    xs = np.stack([numbers, marks], -1)
-    return xs.astype(np.float32), (numbers * marks).sum(1).astype(np.float32)
-
-
-def copying(rng: np.random.Generator, lag: int, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """n minibatches: a word, blanks, and a sign for each letter to say; tokens, and the word."""
-    word = rng.integers(0, LETTERS, (n, WORD, PROBLEM_BATCH))
-    blanks = np.full((n, lag, PROBLEM_BATCH), LETTERS)
-    signs = np.full((n, WORD, PROBLEM_BATCH), LETTERS + 1)
-    return np.concatenate([word, blanks, signs], 1), word
-
-
-def remember(cell: Any, problem: str, lag: int, seed: int, options: Options) -> dict[str, Any]:
-    """Train on one problem at one lag: the error on sequences that were not trained on."""
-    layer = jaxrnn.unroll(Model(cell=cell, hidden_size=UNITS).one())
-    rng, n = np.random.default_rng(seed), 50
-    inputs, outputs = (2, 1) if problem == "adding" else (LETTERS + 2, LETTERS)
-    draw = adding if problem == "adding" else copying
-    key_layer, key_head = jax.random.split(jax.random.key(seed))
-    w = jax.nn.initializers.glorot_uniform()(key_head, (layer.output_size, outputs))
-    params = {"layer": layer.init(key_layer, inputs), "w": w, "b": jnp.zeros(outputs)}
-
-    def say(params, xs):
-        ys = layer.apply(params["layer"], None, xs)[1]
-        ys = ys[-1:] if problem == "adding" else ys[-WORD:]
-        return ys @ params["w"] + params["b"]
-
-    def loss(params, carry, xs, wanted):
-        said = say(params, xs)
-        if problem == "adding":
-            return jnp.mean((said[0, :, 0] - wanted) ** 2), carry
-        return jaxrnn.cross_entropy(said, wanted).mean(), carry
-
-    def wrong(params, carry, xs, wanted):
-        if problem == "adding":
-            return loss(params, carry, xs, wanted)
-        return (say(params, xs).argmax(-1) != wanted).mean(), carry
-
-    adam = optimizer(options.problem_updates)
-    state = training.start(params, adam, None)
-    for _ in range(0, options.problem_updates, n):
-        state, _ = training.epoch(loss, adam, state, *draw(rng, lag, n), None)
-    held_out = draw(np.random.default_rng(10_000 + seed), lag, 10)
-    return {"error": float(training.evaluate(wrong, state.params, *held_out, None).mean())}
-
-
 def measurements(options: Options):
     """(name of its file, what measures it)."""
     for seed in range(options.seeds):
         for cell in options.only:
             yield f"language-{cell}-{seed}", lambda c=cell, s=seed: model_language(c, s, options)
-    for problem in ("adding", "copying"):
+    for problem in PROBLEMS:
         for lag in LAGS:
             for cell in options.only:
                 yield (
                     f"{problem}-{lag}-{cell}-0",
-                    lambda c=cell, p=problem, n=lag: remember(c, p, n, 0, options),
+                    lambda c=cell, p=problem, n=lag: remember(c, p, n, options.problem_updates),
                 )
 
 

@@ -2,11 +2,11 @@
 
     python experiments/reproduce.py                      # every preset, three seeds
     python experiments/reproduce.py --only gru-concise --seeds 1
-    python experiments/reproduce.py --seeds 8 --write-readme
+    python experiments/reproduce.py --seeds 8 --write-docs
 
 A run that is whole in the folder is not run again, so an interrupted campaign goes on. The results
-are FOLDER/results.md and FOLDER/results.html. README.md and docs/perplexity.svg are written by
---write-readme alone, of a whole campaign: every preset on eight seeds, each to its end.
+are FOLDER/results.md and FOLDER/results.html. The docs' table and picture are written by
+--write-docs alone, of a whole campaign: every preset on eight seeds, each to its end.
 
 Exit status: 0 done and all in band, 1 a run failed, 2 bad input, 3 a seed is out of its band,
 130 interrupted.
@@ -20,7 +20,7 @@ from pathlib import Path
 import campaign
 import command
 import presets
-import readme_table
+import presets_table
 import results
 import results_page
 from campaign import Curves
@@ -37,14 +37,14 @@ class Arguments:
     """Presets; else all."""
     folder: str = "runs/reproduce"
     """One folder a run, PRESET-CORPUS-sSEED, beneath it, and the results."""
-    write_readme: bool = False
-    """Also the maintainers' table in README.md and docs/perplexity.svg, of a whole campaign."""
+    write_docs: bool = False
+    """Also the table in docs/experiments.md and docs/perplexity.svg, of a whole campaign."""
 
 
 def main(arguments: Arguments) -> int:
-    if arguments.write_readme and (arguments.only or arguments.seeds < campaign.SEEDS):
+    if arguments.write_docs and (arguments.only or arguments.seeds < campaign.SEEDS):
         raise ValueError(
-            f"--write-readme takes a whole campaign: leave --only out, and say --seeds "
+            f"--write-docs takes a whole campaign: leave --only out, and say --seeds "
             f"{campaign.SEEDS} or more, got {arguments.seeds}."
         )
     names, under = arguments.only or tuple(presets.PRESETS), folder(arguments.folder)
@@ -52,8 +52,8 @@ def main(arguments: Arguments) -> int:
     print(f"failed: {', '.join(failed)}" if failed else "all runs are there", flush=True)
     curves = {pair: seeds for pair, seeds in campaign.found(under).items() if pair[0] in names}
     outside = write(curves, under, failed)
-    if arguments.write_readme and not failed:
-        readme_table.write(curves, under)
+    if arguments.write_docs and not failed:
+        presets_table.write(curves, under)
     return 1 if failed else 3 if outside else 0
 
 

@@ -111,6 +111,7 @@ from jaxrnn.saving import load, save
 
 # Rooms that are loaded when first used; editors and type checkers see them here.
 if TYPE_CHECKING:
+    from jaxrnn import insight as insight
     from jaxrnn import interop as interop
     from jaxrnn import linen as linen
     from jaxrnn import nnx as nnx
@@ -126,6 +127,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _ROOMS = (
+    "insight",
     "interop",
     "linen",
     "nnx",

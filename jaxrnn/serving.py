@@ -16,8 +16,8 @@ from jax import export as jax_export
 
 from jaxrnn import _checks, _model_file
 from jaxrnn._model_file import ModelFileError as ModelFileError
+from jaxrnn._platform import traced_for
 from jaxrnn._types import Params
-from jaxrnn.engine import traced_for
 
 
 def export(

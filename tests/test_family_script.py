@@ -26,19 +26,27 @@ def test_every_model_has_as_many_parameters(family):
         assert hidden_size % 8 == 0
 
 
-def test_what_is_to_be_added_is_marked_twice(family):
-    xs, sums = family.adding(np.random.default_rng(0), 30, 2)
-    assert xs.shape == (2, 30, family.PROBLEM_BATCH, 2)
+@pytest.fixture
+def memory(monkeypatch):
+    monkeypatch.syspath_prepend(str(EXPERIMENTS))
+    import long_memory  # pyright: ignore[reportMissingImports]
+
+    return long_memory
+
+
+def test_what_is_to_be_added_is_marked_twice(memory):
+    xs, sums = memory.adding(np.random.default_rng(0), 30, 2)
+    assert xs.shape == (2, 30, memory.BATCH, 2)
     assert (xs[..., 1].sum(1) == 2).all() and (xs[:, :3, :, 1].sum(1) == 1).all()
     np.testing.assert_allclose((xs[..., 0] * xs[..., 1]).sum(1), sums, rtol=1e-6)
 
 
-def test_what_is_to_be_copied_comes_first(family):
-    tokens, word = family.copying(np.random.default_rng(0), 30, 2)
-    assert tokens.shape == (2, 30 + 2 * family.WORD, family.PROBLEM_BATCH)
-    np.testing.assert_array_equal(tokens[:, : family.WORD], word)
-    assert (tokens[:, family.WORD : -family.WORD] == family.LETTERS).all()
-    assert word.max() < family.LETTERS
+def test_what_is_to_be_copied_comes_first(memory):
+    tokens, word = memory.copying(np.random.default_rng(0), 30, 2)
+    assert tokens.shape == (2, 30 + 2 * memory.WORD, memory.BATCH)
+    np.testing.assert_array_equal(tokens[:, : memory.WORD], word)
+    assert (tokens[:, memory.WORD : -memory.WORD] == memory.LETTERS).all()
+    assert word.max() < memory.LETTERS
 
 
 def test_the_page_is_made_of_all_that_was_measured(family, tmp_path):

@@ -1,4 +1,4 @@
-"""The campaign: what it runs, what its bands hold, what it measures, and what README is given."""
+"""The campaign: what it runs, what its bands hold, what it measures, what the docs are given."""
 
 import importlib
 import json
@@ -98,12 +98,14 @@ def reproduce(load, tmp_path, monkeypatch):
     """reproduce.py in a house of its own, where two presets are all, and no run begins by itself:
     `reproduce.began` lists those that would, and each ends at once with `reproduce.status`."""
     reproduce = load("reproduce")
-    presets, readme, campaign = (load(n) for n in ("presets", "readme_table", "campaign"))
+    presets, readme, campaign = (load(n) for n in ("presets", "presets_table", "campaign"))
     two = {n: presets.PRESETS[n] for n in ("gru-concise", "tm-gru-concise")}
     monkeypatch.setattr(presets, "PRESETS", two)
     monkeypatch.setattr(readme, "ROOT", tmp_path / "house")
     (tmp_path / "house" / "docs").mkdir(parents=True)
-    (tmp_path / "house" / "README.md").write_text(f"子曰\n{readme.MARK}\nold\n{readme.MARK}\n")
+    (tmp_path / "house" / "docs" / "experiments.md").write_text(
+        f"子曰\n{readme.MARK}\nold\n{readme.MARK}\n"
+    )
     monkeypatch.setattr(reproduce, "began", [], raising=False)
     monkeypatch.setattr(reproduce, "status", 0, raising=False)
 
@@ -126,44 +128,48 @@ def house(tmp_path):
     return {p.name: p.read_text("utf-8") for p in files if p.is_file()}
 
 
-def test_a_whole_campaign_is_written_into_readme_where_that_is_asked(reproduce, tmp_path, capsys):
+def test_a_whole_campaign_is_written_into_the_docs_where_that_is_asked(reproduce, tmp_path, capsys):
     folder = campaign_of(tmp_path / "campaign", whole() | {"gru-concise-mine-s0": [2.0]})
     before = house(tmp_path)
     assert reproduce.main(reproduce.Arguments(8, folder=folder)) == 0
     assert house(tmp_path) == before, "it was not asked"
-    assert reproduce.main(reproduce.Arguments(8, folder=folder, write_readme=True)) == 0
+    assert reproduce.main(reproduce.Arguments(8, folder=folder, write_docs=True)) == 0
     after = house(tmp_path)
-    assert sorted(after) == ["README.md", "perplexity.svg"] and "<svg" in after["perplexity.svg"]
-    assert after["README.md"].startswith("子曰\n")
-    assert "old" not in after["README.md"] and "mine" not in after["README.md"]
-    assert "| 1.1 (1.054 … 1.239) @40 on analects | 8 |" in after["README.md"]
+    assert (
+        sorted(after) == ["experiments.md", "perplexity.svg"] and "<svg" in after["perplexity.svg"]
+    )
+    assert after["experiments.md"].startswith("子曰\n")
+    assert "old" not in after["experiments.md"] and "mine" not in after["experiments.md"]
+    assert "| 1.1 (1.054 … 1.239) @40 on analects | 8 |" in after["experiments.md"]
     assert not reproduce.began and "all runs are there" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("lost", ["gru-concise-analects-s7", "tm-gru-concise-time_machine-s0"])
 @pytest.mark.parametrize("failed", [False, True])
-def test_a_campaign_that_is_not_whole_leaves_readme_as_it_is(reproduce, tmp_path, lost, failed):
+def test_a_campaign_that_is_not_whole_leaves_the_docs_as_they_are(
+    reproduce, tmp_path, lost, failed
+):
     """Whether the run that it lacks fails, or ends too early."""
     runs, before = whole(), house(tmp_path)
     runs[lost] = runs[lost][1:]
     folder = campaign_of(tmp_path / "campaign", runs)
     reproduce.status = 1 if failed else 0
-    arguments = reproduce.Arguments(8, folder=folder, write_readme=True)
+    arguments = reproduce.Arguments(8, folder=folder, write_docs=True)
     if failed:
         assert reproduce.main(arguments) == 1
     else:
-        with pytest.raises(ValueError, match=f"stay as they are, for 1 runs .* {lost}"):
+        with pytest.raises(ValueError, match=f"stays as it is, for 1 runs .* {lost}"):
             reproduce.main(arguments)
     assert house(tmp_path) == before
     assert [f"--run-dir={folder}/{lost}" in words for words in reproduce.began] == [True]
 
 
-def test_a_readme_without_its_two_marks_is_left_as_it_is(reproduce, tmp_path):
-    (tmp_path / "house" / "README.md").write_text("mine\n")
+def test_a_page_without_its_two_marks_is_left_as_it_is(reproduce, tmp_path):
+    (tmp_path / "house" / "docs" / "experiments.md").write_text("mine\n")
     folder = campaign_of(tmp_path / "campaign", whole())
     with pytest.raises(ValueError, match="needs two lines <!-- results -->, it has 0"):
-        reproduce.main(reproduce.Arguments(8, folder=folder, write_readme=True))
-    assert house(tmp_path) == {"README.md": "mine\n"}
+        reproduce.main(reproduce.Arguments(8, folder=folder, write_docs=True))
+    assert house(tmp_path) == {"experiments.md": "mine\n"}
 
 
 @pytest.mark.parametrize(
@@ -175,8 +181,8 @@ def test_a_readme_without_its_two_marks_is_left_as_it_is(reproduce, tmp_path):
         ({"folder": ""}, "needs a name, got ''"),
         ({"folder": "file"}, "file is a file, not a folder"),
         ({"folder": "~nobody-of-this-name/x"}, "~nobody-of-this-name/x is no folder"),
-        ({"write_readme": True}, "--seeds 8 or more, got 3"),
-        ({"write_readme": True, "seeds": 8, "only": ("gru-concise",)}, "leave --only out"),
+        ({"write_docs": True}, "--seeds 8 or more, got 3"),
+        ({"write_docs": True, "seeds": 8, "only": ("gru-concise",)}, "leave --only out"),
     ],
 )
 def test_a_campaign_that_cannot_be_begins_no_run(reproduce, tmp_path, monkeypatch, arguments, said):

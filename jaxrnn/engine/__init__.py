@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from jaxrnn import _checks
 from jaxrnn._axes import vary_alike
+from jaxrnn._platform import traced_for
 from jaxrnn._types import Carry, Cell, When
 from jaxrnn.engine import _instant, _newton
 from jaxrnn.engine._chunks import in_chunks
@@ -19,7 +20,6 @@ from jaxrnn.engine._explain import Explanation, choose, explain
 from jaxrnn.engine._instant import NO_MASKS, Masks, Places
 from jaxrnn.engine._newton import Turns
 from jaxrnn.engine._paths import ENGINES, Engine, Keep, ask, take
-from jaxrnn.engine._platform import traced_for
 from jaxrnn.engine._read import Reading, Unread
 from jaxrnn.engine._sums import like, widened
 from jaxrnn.engine._when import busy, clean, hold, reads, select, when

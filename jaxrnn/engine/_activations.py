@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxrnn.engine._platform import is_cpu
+from jaxrnn._platform import is_cpu
 
 _LOG2_E = 1.4426950408889634
 _LN_2 = (0.693359375, -2.12194440e-4)  # in two parts, so that k ln 2 is exact

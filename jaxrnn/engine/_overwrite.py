@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxrnn.engine._platform import is_tpu
+from jaxrnn._platform import is_tpu
 
 
 def steps(T: Any) -> Any:

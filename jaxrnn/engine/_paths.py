@@ -8,8 +8,8 @@ from typing import Any, Literal, NamedTuple, get_args
 import jax
 import jax.numpy as jnp
 
+from jaxrnn._platform import platform
 from jaxrnn.engine import _derived, _linear, _newton, _pairs, _plain, _sums
-from jaxrnn.engine._platform import platform
 from jaxrnn.engine._read import Reading, Unread
 from jaxrnn.engine.kernels import _mlstm
 

@@ -18,9 +18,9 @@ import jax.numpy as jnp
 from jax.extend.core import Literal
 
 from jaxrnn._adjoint import inexact
+from jaxrnn._platform import is_gpu
 from jaxrnn.engine import _products
 from jaxrnn.engine._joint import Joint
-from jaxrnn.engine._platform import is_gpu
 from jaxrnn.engine._program import holds, in_parts, inlined, variables
 
 ONCE, TIME, LOOP = range(3)

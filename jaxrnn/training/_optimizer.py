@@ -13,8 +13,8 @@ import optax
 from jax.tree_util import Partial
 
 from jaxrnn import _checks
+from jaxrnn._platform import is_cpu
 from jaxrnn._types import Params
-from jaxrnn.engine._platform import is_cpu
 
 OPTIMIZERS = {"sgd": optax.sgd, "adam": optax.adam}
 

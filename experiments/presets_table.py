@@ -1,5 +1,5 @@
-"""README.md's table of the presets and docs/perplexity.svg: what `reproduce.py --write-readme`
-writes of a whole campaign, and nothing else does."""
+"""The table of the presets in docs/experiments.md, and docs/perplexity.svg: what `reproduce.py
+--write-docs` writes of a whole campaign, and nothing else does."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ MARK = "<!-- results -->"
 
 
 def write(curves: Curves, runs: Path) -> None:
-    """The table between README.md's two marks, and the picture; ValueError, and both stay as they
+    """The table between the page's two marks, and the picture; ValueError, and both stay as they
     are, unless the campaign is whole: every preset on eight seeds, the Time Machine's on its own
     text too."""
     if missing := missing_runs(curves):
         listed = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
         raise ValueError(
-            f"README.md and docs/ stay as they are, for {len(missing)} runs of a campaign are not "
+            f"docs/ stays as it is, for {len(missing)} runs of a campaign are not "
             f"in {runs}, or not to their end: {listed}."
         )
-    readme, picture = ROOT / "README.md", ROOT / "docs" / "perplexity.svg"
-    parts = readme.read_text(encoding="utf-8").split(MARK)
+    page, picture = ROOT / "docs" / "experiments.md", ROOT / "docs" / "perplexity.svg"
+    parts = page.read_text(encoding="utf-8").split(MARK)
     if len(parts) != 3:
-        raise ValueError(f"{readme} needs two lines {MARK}, it has {len(parts) - 1}.")
+        raise ValueError(f"{page} needs two lines {MARK}, it has {len(parts) - 1}.")
     drawn = drawing(curves)
-    write_whole(readme, MARK.join((parts[0], f"\n{table(curves)}\n", parts[2])))
+    write_whole(page, MARK.join((parts[0], f"\n{table(curves)}\n", parts[2])))
     write_whole(picture, drawn)
 
 

@@ -1,0 +1,178 @@
+"""What goes on inside a network: how far its gradients reach, which of its gates are shut or open,
+how large its recurrent matrices are.
+
+All is measured on any layer that has `step`, a cell of your own in it or not: from its equations,
+not from its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxrnn import _checks
+from jaxrnn._adjoint import floats, pick, put
+from jaxrnn._types import Carry, Params
+from jaxrnn.engine._program import bind, inlined, look
+
+SHUT, OPEN = 0.1, 0.9
+
+
+class Reach(NamedTuple):
+    """How far back a loss at the last step is felt. norms (T): at k - 1 the norm of its gradient in
+    the carry k steps before the last one is done, the root of its mean square over the batch; by
+    leaf: the same of each leaf of the carry."""
+
+    norms: np.ndarray
+    leaves: dict[str, np.ndarray]
+
+
+class Gate(NamedTuple):
+    """A σ of the step, over all of time, batch and units: its mean, and the parts of it that are
+    shut (below 0.1) and open (above 0.9), after Karpathy, Johnson & Li (2015)."""
+
+    mean: float
+    shut: float
+    open: float
+
+
+def gradient_reach(
+    layer: Any,
+    params: Params,
+    carry: Carry | None,
+    xs: jax.Array,
+    loss: Callable[[jax.Array], jax.Array] | None = None,
+) -> Reach:
+    """‖∂loss(y_T)/∂h_t‖ for every t, in one backward pass: where it falls as the lag grows the
+    gradient vanishes, where it rises it explodes (Hochreiter 1991; Pascanu et al. 2013).
+
+        >>> import jax, jaxrnn
+        >>> layer = jaxrnn.unroll(jaxrnn.vanilla(4))
+        >>> params = layer.init(jax.random.key(0), 3)
+        >>> reach = jaxrnn.insight.gradient_reach(layer, params, None, jax.numpy.ones((9, 2, 3)))
+        >>> reach.norms.shape
+        (9,)
+
+    xs (T, B, I), or token ids (T, B); `carry` as in ``layer.apply``. `loss` takes the last output
+    (B, F); without it, it is the sum of all its numbers. Raises TypeError for a layer without
+    `step`, as one that walks backwards has none, and ValueError where there is no time step.
+    """
+    carry = _begin("gradient_reach", layer, params, carry, xs)
+    square = _reach(layer, loss or jnp.sum, params, carry, xs)
+    paths = jax.tree_util.tree_leaves_with_path(carry)
+    names = [jax.tree_util.keystr(paths[i][0]) for i in floats(jax.tree.leaves(carry))]
+    square = np.asarray(square, np.float64)[:, ::-1]
+    leaves = {name: np.sqrt(of) for name, of in zip(names, square, strict=True)}
+    return Reach(np.sqrt(square.sum(0)), leaves)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _reach(layer: Any, loss: Callable, params: Any, carry: Any, xs: Any) -> jax.Array:
+    """Mean squares (leaves, T)."""
+    leaves, tree = jax.tree.flatten(carry)
+    at = floats(leaves)
+
+    def step(some: list, rest: list, x: Any) -> tuple[list, jax.Array]:
+        after, y = layer.step(params, jax.tree.unflatten(tree, put(rest, at, some)), x)
+        return jax.tree.leaves(after), y
+
+    def forwards(carry: list, x: Any) -> tuple[list, list]:
+        return step(pick(carry, at), carry, x)[0], carry
+
+    def square(cotangent: list) -> jax.Array:
+        parts = [jnp.abs(a) ** 2 for a in cotangent]
+        return jnp.stack([jnp.sum(a) / max(1, a.shape[0] if a.ndim else 1) for a in parts])
+
+    def backwards(cotangent: list, given: Any) -> tuple[list, jax.Array]:
+        before, x = given
+        back = jax.vjp(lambda some: pick(step(some, before, x)[0], at), pick(before, at))[1]
+        (cotangent,) = back(cotangent)
+        return cotangent, square(cotangent)
+
+    before = jax.lax.scan(forwards, leaves, xs)[1]
+    last = [a[-1] for a in before]
+    end = jax.grad(lambda some: loss(step(some, last, xs[-1])[1]))(pick(last, at))
+    rest = [a[:-1] for a in before], xs[:-1]
+    found = jax.lax.scan(backwards, end, rest, reverse=True)[1]
+    return jnp.concatenate([found, square(end)[None]]).T
+
+
+def gate_saturation(layer: Any, params: Params, carry: Carry | None, xs: jax.Array) -> list[Gate]:
+    """Of every σ in the step of a layer, in the order of its equations, how far it is shut or open
+    along xs (T, B, I). A gate that is always shut or open has no gradient; of an LSTM they are
+    i, f, o of the first level, then of the next.
+
+    Raises TypeError for a layer without `step`, ValueError where there is no time step."""
+    carry = _begin("gate_saturation", layer, params, carry, xs)
+    return [Gate(*map(float, of)) for of in np.asarray(_saturation(layer, params, carry, xs))]
+
+
+@partial(jax.jit, static_argnums=0)
+def _saturation(layer: Any, params: Any, carry: Any, xs: Any) -> jax.Array:
+    """mean, shut, open (gates, 3)."""
+    given, tree = jax.tree.flatten((params, carry, xs[0]))
+    n_params, n_carry = len(jax.tree.leaves(params)), len(jax.tree.leaves(carry))
+
+    def flat(*given: Any) -> list[Any]:
+        return jax.tree.leaves(layer.step(*jax.tree.unflatten(tree, given))[0])
+
+    program = inlined(jax.make_jaxpr(flat)(*given))
+    names = [*program.jaxpr.constvars, *program.jaxpr.invars]
+
+    def step(carry: list, x: Any) -> tuple[list, jax.Array]:
+        env = dict(zip(names, [*program.consts, *given[:n_params], *carry, x], strict=True))
+        gates = []
+        for e in program.jaxpr.eqns:
+            env |= dict(zip(e.outvars, bind(e, *(look(env, v) for v in e.invars)), strict=True))
+            if e.primitive.name == "logistic":
+                gates.append(env[e.outvars[0]])
+        of = [(g.mean(), (g < SHUT).mean(), (g > OPEN).mean()) for g in gates]
+        return [look(env, v) for v in program.jaxpr.outvars], jnp.array(of).reshape(-1, 3)
+
+    return jax.lax.scan(step, given[n_params : n_params + n_carry], xs)[1].mean(0)
+
+
+def spectral_radii(params: Any) -> dict[str, np.ndarray]:
+    """Of every recurrent matrix, `w_h` (H, G·H) wherever it lies in `params`, the spectral radius
+    of each of its G gates' blocks (H, H): the largest magnitude of an eigenvalue. A linear walk
+    grows where it is above 1 and fades below; σ and tanh only make that less.
+
+        >>> import jax, jaxrnn
+        >>> params = jaxrnn.gru(4).init(jax.random.key(0), 3)
+        >>> {name: radii.shape for name, radii in jaxrnn.insight.spectral_radii(params).items()}
+        {'.w_h': (3,)}
+    """
+    found = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
+        w = np.asarray(leaf)
+        if not jax.tree_util.keystr(path).endswith("w_h") or w.ndim != 2 or not w.shape[0]:
+            continue
+        H, wide = w.shape
+        if wide % H == 0:
+            blocks = np.asarray(w, np.float64).reshape(H, wide // H, H).swapaxes(0, 1)
+            radii = np.abs(np.linalg.eigvals(blocks)).max(-1)
+            found[jax.tree_util.keystr(path)] = radii
+    return found
+
+
+def clipped_fraction(norms: Any, clip: float) -> float:
+    """The part of the updates whose gradient was longer than `clip`: of the norms (N) that
+    `training.epoch` reports."""
+    return float(np.mean(np.asarray(norms) > clip))
+
+
+def _begin(name: str, layer: Any, params: Any, carry: Any, xs: Any) -> Any:
+    if not hasattr(layer, "step") or not hasattr(layer, "apply"):
+        raise TypeError(
+            f"{name} needs a layer with `step`, which walks forwards, got {_checks.quote(layer)}."
+        )
+    if xs.shape[0] == 0:
+        raise ValueError(f"{name} needs a time step at least, got xs {xs.shape}.")
+    if carry is None:
+        carry = layer.initial_carry(params, _checks.batch_shape_of(xs))
+    return carry

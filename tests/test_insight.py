@@ -1,0 +1,106 @@
+"""How far gradients reach, gates, and recurrent matrices: against other ways to come by them."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxrnn
+from jaxrnn import gru, insight, learnable_start, lstm, stack, unroll, vanilla
+
+T, B, I = 7, 3, 2
+
+
+def asked(layer, key=0):
+    params = layer.init(jax.random.key(key), I)
+    return params, jax.random.normal(jax.random.key(key + 1), (T, B, I))
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [unroll(lstm(4)), stack([unroll(gru(3)), unroll(learnable_start(vanilla(2)))])],
+    ids=["lstm", "deep"],
+)
+def test_reach_is_the_gradient_in_each_carry(layer):
+    """Of the rest of the sequence, taken lag by lag."""
+    params, xs = asked(layer)
+
+    def loss(y):
+        return (y**2).sum()
+
+    reach = insight.gradient_reach(layer, params, None, xs, loss)
+    assert reach.norms.shape == (T,)
+    for lag in (1, 4, T):
+        before = layer.apply(params, None, xs[: T - lag])[0]
+        end = jax.grad(lambda c, lag=lag: loss(layer.apply(params, c, xs[T - lag :])[1][-1]))(
+            before
+        )
+        square = sum(float((a**2).sum()) for a in jax.tree.leaves(end)) / B
+        np.testing.assert_allclose(reach.norms[lag - 1], np.sqrt(square), rtol=1e-10)
+    total = np.sqrt(sum(of**2 for of in reach.leaves.values()))
+    np.testing.assert_allclose(total, reach.norms, rtol=1e-12)
+
+
+def test_a_linear_walk_reaches_as_its_eigenvalues_say():
+    """h' = max(0, h W), all positive: after k steps the gradient is Wᵏ."""
+    layer = unroll(vanilla(2, "relu"))
+    params = layer.init(jax.random.key(0), I)
+    half = jnp.diag(jnp.array([0.5, 0.25]))
+    params = jaxrnn.VanillaParams(jnp.zeros((I, 2)), half, jnp.zeros(2))
+    start = jaxrnn.VanillaCarry(jnp.ones((1, 2)))
+    reach = insight.gradient_reach(layer, params, start, jnp.zeros((T, 1, I)))
+    lags = np.arange(1, T + 1)
+    np.testing.assert_allclose(reach.norms, np.hypot(0.5**lags, 0.25**lags))
+    (radii,) = insight.spectral_radii(params).values()
+    np.testing.assert_allclose(radii, [0.5])
+
+
+def test_radii_are_of_each_gate():
+    params = gru(3).init(jax.random.key(0), I)
+    deep = {"below": params, "above": (params,)}
+    found = insight.spectral_radii(deep)
+    assert len(found) == 2
+    blocks = np.split(np.asarray(params.w_h), 3, axis=1)
+    want = [np.abs(np.linalg.eigvals(block)).max() for block in blocks]
+    for radii in found.values():
+        np.testing.assert_allclose(radii, want, rtol=1e-6)
+
+
+def test_gates_are_as_the_twin_says():
+    """i, f and o of an LSTM, whose bias shuts one and opens another."""
+    layer = unroll(lstm(4))
+    params, xs = asked(layer)
+    b = params.b + jnp.repeat(jnp.array([-9.0, 9.0, 0.0, 0.0]), 4)
+    params = jaxrnn.LSTMParams(params.w_x, params.w_h, b)
+    i, f, o = insight.gate_saturation(layer, params, None, xs)
+    assert i.shut == 1 and i.open == 0 and f.open == 1 and f.shut == 0 and 0 < o.mean < 1
+    sums = []
+    h = c = np.zeros((B, 4))
+    for x in np.asarray(xs):
+        s = x @ np.asarray(params.w_x) + h @ np.asarray(params.w_h) + np.asarray(b)
+        gates = [1 / (1 + np.exp(-a)) for a in np.split(s, 4, axis=-1)]
+        c = gates[1] * c + gates[0] * np.tanh(np.split(s, 4, axis=-1)[2])
+        h = gates[3] * np.tanh(c)
+        sums.append(gates[3])
+    np.testing.assert_allclose(o.mean, np.mean(sums), rtol=1e-6)
+    np.testing.assert_allclose(o.shut, np.mean(np.array(sums) < 0.1), atol=1e-7)
+
+
+def test_what_has_no_gate_has_none():
+    layer = unroll(vanilla(3))
+    assert insight.gate_saturation(layer, *asked(layer)[:1], None, asked(layer)[1]) == []
+
+
+def test_clipped():
+    assert insight.clipped_fraction([0.5, 1.0, 2.0, 3.0], 1.0) == 0.5
+
+
+def test_bad_questions():
+    layer = jaxrnn.bidirectional(gru(2))
+    params, xs = asked(layer)
+    with pytest.raises(TypeError, match="a layer with `step`, which walks forwards"):
+        insight.gradient_reach(layer, params, None, xs)
+    layer = unroll(gru(2))
+    params, xs = asked(layer)
+    with pytest.raises(ValueError, match="a time step at least"):
+        insight.gate_saturation(layer, params, None, xs[:0])
