@@ -46,8 +46,9 @@ def begin(name: str, settings: Settings, run_dir: str | None, options: Options) 
     e = prepare(name, settings)
     hosts.check(e.settings.training.batch_size)
     with hosts.folder() as own:
-        run = RunDir.new(own or run_dir, e.name, config(e) | {"every": options.every})
-        return follow(e, run, first(e), options, hosts)
+        told = config(e) | {"every": options.every}
+        with RunDir.new(own or run_dir, e.name, told) as run:
+            return follow(e, run, first(e), options, hosts)
 
 
 def resume(run_dir: str, epochs: int | None, options: Options) -> int:
@@ -72,8 +73,7 @@ def resume(run_dir: str, epochs: int | None, options: Options) -> int:
             f"{path} was trained on a text of sha1 {want}, but {e.corpus.source} is of "
             f"{e.corpus.sha1}: put the text back."
         )
-    with hosts.folder() as own_folder:
-        run = RunDir.new(own_folder, e.name, told) if own_folder else RunDir(path)
+    with hosts.folder() as own, RunDir.new(own, e.name, told) if own else RunDir(path) as run:
         return follow(e, run, _restored(e, path), options, hosts)
 
 

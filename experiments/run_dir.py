@@ -35,7 +35,7 @@ class RunDir:
 
     def __init__(self, path: Path):
         self.path = path
-        weakref.finalize(self, os.close, _locked(path))
+        self.close = weakref.finalize(self, os.close, _locked(path))
         for part in path.glob(".*.part"):  # of a writer that was killed
             part.unlink(missing_ok=True)
         self._there = {name: _settled(path / name) for name in ("metrics.jsonl", "samples.jsonl")}
@@ -48,12 +48,20 @@ class RunDir:
         try:
             run._begin(config)
         except BaseException:
+            run.close()
             if fresh:
                 with contextlib.suppress(OSError):
                     (path / ".lock").unlink()
                     path.rmdir()
             raise
         return run
+
+    def __enter__(self) -> RunDir:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Another may write it, from now on."""
+        self.close()
 
     @property
     def metrics(self) -> list[dict[str, Any]]:

@@ -79,6 +79,8 @@ class Model:
     """Features of a token's embedding; 0 for one-hot vectors."""
     tied: bool = False
     """The output layer's weights are the embedding's; needs --embedding equal to --hidden-size."""
+    residual: bool = False
+    """Each layer but the first adds what it reads to what it gives."""
     dropout: float = 0.0
     """Rate of dropout on embeddings, between the layers, and before the output layer."""
     recurrent_dropout: float = 0.0
@@ -118,7 +120,8 @@ class Model:
         _least("layers", self.layers, 1)
         if self.layers == 1:
             return layer
-        return jaxrnn.stack([layer] * self.layers, dropout=self.dropout)
+        above = jaxrnn.residual(layer) if self.residual else layer
+        return jaxrnn.stack([layer, *[above] * (self.layers - 1)], dropout=self.dropout)
 
     def language_model(self, vocab_size: int) -> jaxrnn.LanguageModel:
         given: dict[str, Any] = {"embedding": self.embedding or None, "tied": self.tied}

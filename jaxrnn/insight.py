@@ -59,8 +59,8 @@ def gradient_reach(
         (9,)
 
     xs (T, B, I), or token ids (T, B); `carry` as in ``layer.apply``. `loss` takes the last output
-    (B, F); without it, it is the sum of all its numbers. Raises TypeError for a layer without
-    `step`, as one that walks backwards has none, and ValueError where there is no time step.
+    (B, F); without it, it is the sum of all its numbers. Raises TypeError for what is no layer,
+    ValueError for one that walks backwards too, and where there is no time step.
     """
     carry = _begin("gradient_reach", layer, params, carry, xs)
     square = _reach(layer, loss or jnp.sum, params, carry, xs)
@@ -107,7 +107,7 @@ def gate_saturation(layer: Any, params: Params, carry: Carry | None, xs: jax.Arr
     along xs (T, B, I). A gate that is always shut or open has no gradient; of an LSTM they are
     i, f, o of the first level, then of the next.
 
-    Raises TypeError for a layer without `step`, ValueError where there is no time step."""
+    Raises as `gradient_reach` does."""
     carry = _begin("gate_saturation", layer, params, carry, xs)
     return [Gate(*map(float, of)) for of in np.asarray(_saturation(layer, params, carry, xs))]
 
@@ -131,8 +131,9 @@ def _saturation(layer: Any, params: Any, carry: Any, xs: Any) -> jax.Array:
             env |= dict(zip(e.outvars, bind(e, *(look(env, v) for v in e.invars)), strict=True))
             if e.primitive.name == "logistic":
                 gates.append(env[e.outvars[0]])
-        of = [(g.mean(), (g < SHUT).mean(), (g > OPEN).mean()) for g in gates]
-        return [look(env, v) for v in program.jaxpr.outvars], jnp.array(of).reshape(-1, 3)
+        of = [jnp.mean(a, dtype=jnp.float32) for g in gates for a in (g, g < SHUT, g > OPEN)]
+        told = jnp.array(of, jnp.float32).reshape(-1, 3)
+        return [look(env, v) for v in program.jaxpr.outvars], told
 
     return jax.lax.scan(step, given[n_params : n_params + n_carry], xs)[1].mean(0)
 
@@ -169,7 +170,7 @@ def clipped_fraction(norms: Any, clip: float) -> float:
 def _begin(name: str, layer: Any, params: Any, carry: Any, xs: Any) -> Any:
     if not hasattr(layer, "step") or not hasattr(layer, "apply"):
         raise TypeError(
-            f"{name} needs a layer with `step`, which walks forwards, got {_checks.quote(layer)}."
+            f"{name} needs a layer with `step`, got {_checks.quote(layer)}: take `unroll(cell)`."
         )
     if xs.shape[0] == 0:
         raise ValueError(f"{name} needs a time step at least, got xs {xs.shape}.")

@@ -88,7 +88,11 @@ def test_what_an_encoding_lacks_is_replaced(encoding, shown):
 
 
 @pytest.mark.parametrize(
-    "name", ["char_lm", "sample", "report", "compare", "reproduce", "bands", "paper_cell", "family"]
+    "name",
+    [
+        *("char_lm", "sample", "report", "compare", "reproduce", "bands", "paper_cell", "family"),
+        *("gradient_flow", "long_memory"),
+    ],
 )
 def test_every_command_ends_so_and_takes_typed_arguments(name):
     source = (EXPERIMENTS / f"{name}.py").read_text(encoding="utf-8")
@@ -107,6 +111,8 @@ def test_no_other_script_is_a_command():
         "bands",
         "paper_cell",
         "family",
+        "gradient_flow",
+        "long_memory",
     }
 
 

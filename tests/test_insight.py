@@ -98,8 +98,10 @@ def test_clipped():
 def test_bad_questions():
     layer = jaxrnn.bidirectional(gru(2))
     params, xs = asked(layer)
-    with pytest.raises(TypeError, match="a layer with `step`, which walks forwards"):
+    with pytest.raises(ValueError, match="cannot go one step at a time"):
         insight.gradient_reach(layer, params, None, xs)
+    with pytest.raises(TypeError, match="needs a layer with `step`"):
+        insight.gradient_reach(gru(2), params, None, xs)
     layer = unroll(gru(2))
     params, xs = asked(layer)
     with pytest.raises(ValueError, match="a time step at least"):

@@ -93,7 +93,7 @@ def finish(folder):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals as on Unix")
-@pytest.mark.parametrize("kills", [5, pytest.param(100, marks=slow)])
+@pytest.mark.parametrize("kills", [2, pytest.param(100, marks=slow)])
 def test_kills_at_random_instants_change_nothing(tmp_path, kills):
     """Also within the write of a checkpoint: one follows on the other here."""
     words = ("vanilla", *STEADY, "--epochs=12", "--validation=0.2", "--checkpoint-seconds=0")

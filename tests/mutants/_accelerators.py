@@ -56,8 +56,8 @@ ACCELERATORS = Group(
             "loops-everywhere",
             "linear cells walk a loop on a GPU too",
             "engine/_paths.py",
-            'if question.engine == "auto" and question.platform == "cpu":',
-            'if question.engine == "auto":',
+            'if why is None and question.engine == "auto" and question.platform == "cpu":',
+            'if why is None and question.engine == "auto":',
         ),
         Mutant(
             "norm-overflows",

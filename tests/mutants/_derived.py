@@ -43,9 +43,9 @@ DERIVED = Group(
         Mutant(
             "final-carry-cut",
             "the cotangent of the final carry is dropped",
-            BACK,
-            "state = pick(dafter, at_carry), [",
-            "state = [jax.numpy.zeros_like(a) for a in pick(dafter, at_carry)], [",
+            "engine/_awaited.py",
+            "return pick(self.dafter, self.at_rest), self.of_sums(nothing)",
+            "return [0 * a for a in pick(self.dafter, self.at_rest)], self.of_sums(nothing)",
         ),
         Mutant(
             "cotangents-shifted",
