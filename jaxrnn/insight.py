@@ -105,7 +105,7 @@ def _reach(layer: Any, loss: Callable, params: Any, carry: Any, xs: Any) -> jax.
 def gate_saturation(layer: Any, params: Params, carry: Carry | None, xs: jax.Array) -> list[Gate]:
     """Of every σ in the step of a layer, in the order of its equations, how far it is shut or open
     along xs (T, B, I). A gate that is always shut or open has no gradient; of an LSTM they are
-    i, f, o of the first level, then of the next.
+    f, i, o of the first level, then of the next.
 
     Raises as `gradient_reach` does."""
     carry = _begin("gate_saturation", layer, params, carry, xs)

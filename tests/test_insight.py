@@ -67,12 +67,12 @@ def test_radii_are_of_each_gate():
 
 
 def test_gates_are_as_the_twin_says():
-    """i, f and o of an LSTM, whose bias shuts one and opens another."""
+    """f, i and o of an LSTM, whose bias shuts one and opens another."""
     layer = unroll(lstm(4))
     params, xs = asked(layer)
     b = params.b + jnp.repeat(jnp.array([-9.0, 9.0, 0.0, 0.0]), 4)
     params = jaxrnn.LSTMParams(params.w_x, params.w_h, b)
-    i, f, o = insight.gate_saturation(layer, params, None, xs)
+    f, i, o = insight.gate_saturation(layer, params, None, xs)
     assert i.shut == 1 and i.open == 0 and f.open == 1 and f.shut == 0 and 0 < o.mean < 1
     sums = []
     h = c = np.zeros((B, 4))
