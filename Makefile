@@ -10,14 +10,14 @@ DEMO ?= gru-concise --epochs 40 --every 8
 PYTEST ?=
 # Words for benchmarks/accelerators.py, say --check.
 ACCELERATORS ?=
-# What `make setup` installs: one of the extras experiments, test, dev, accelerators.
+# What `make setup` installs: one of the extras experiments, test, dev, docs, accelerators.
 EXTRA ?= dev
 
 python := $(VENV)/bin/python
 # One test process a core (each wants some 1.5 GB, so no more than 8); a free one takes work over.
 pytest := $(python) -m pytest -q -n auto --maxprocesses 8 --dist worksteal
 
-.PHONY: help setup demo test test-all lint format accelerators clean
+.PHONY: help setup demo test test-all lint format docs accelerators clean
 .NOTPARALLEL:
 
 help:
@@ -26,6 +26,7 @@ help:
 	@echo "make test-all  the same with the slow ones"
 	@echo "make lint      ruff and pyright"
 	@echo "make format    let ruff lay out the code and mend what it can"
+	@echo "make docs      the book, in docs/_build/html; its pages are run while it is built"
 	@echo "make accelerators  what XLA makes of jaxrnn for a GPU and a TPU that are not here"
 	@echo "make setup     only install: $(VENV) with everything to work on jaxrnn"
 	@echo "make clean     remove what these leave, .venv too"
@@ -51,6 +52,10 @@ format: $(VENV)/.ready-dev
 	@$(python) -m ruff check --fix .
 	@$(python) -m ruff format .
 
+docs: $(VENV)/.ready-docs
+	@$(python) -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	@echo "open docs/_build/html/index.html"
+
 # In an environment of its own: compilers of CUDA and of a TPU, and no driver.
 accelerators:
 	@$(MAKE) --no-print-directory setup EXTRA=accelerators VENV=.venv-accelerators
@@ -59,7 +64,7 @@ accelerators:
 setup: $(VENV)/.ready-$(EXTRA)
 
 clean:
-	rm -rf .venv .venv-newest .venv-accelerators build dist .pytest_cache .ruff_cache .hypothesis .jax_cache
+	rm -rf .venv .venv-newest .venv-accelerators docs/_build docs/results build dist .pytest_cache .ruff_cache .hypothesis .jax_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp tells that an extra is installed, and is made last: a set-up that was cut short, or an
@@ -68,6 +73,7 @@ contents_experiments := experiments
 contents_test := test experiments
 contents_dev := dev test experiments
 contents_accelerators := accelerators
+contents_docs := docs experiments
 
 $(VENV)/.ready-%: pyproject.toml
 	@$(python) -m pip --version >/dev/null 2>&1 || { $(make_venv); }

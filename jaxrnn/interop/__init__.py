@@ -12,19 +12,19 @@ and gradients. A library is imported when it is asked for, and no other. For fil
 
 What differs from library to library (every `from_X` and `to_X` knows it):
 
-========  ==================  ===========  =====================  ==========================
-library   gates               matrices     biases                 besides
-========  ==================  ===========  =====================  ==========================
-jaxrnn    i f g o; r z n      (I, G·H)     b, and b_h if asked
-torch     i f g o; r z n      (G·H, I)     two, or none           GRU resets after
-keras     i f c o; z r h      (I, G·H)     one; GRU after: two    batch-major
-linen     by name             a gate each  one; GRU: + b_hn       carry c, h; GRU after
-nnx       i f g o; r z n      (I, G·H)     one                    carry c, h; GRU after
-haiku     i g f o; z r a      one, (I+H)   one; vanilla: one, two f + 1; GRU before, z turned
-equinox   i f g o; r z n      (G·H, I)     one; GRU: + b_n        GRU after
-onnx      i o f c; z r h      (G·H, I)     two in a row           peepholes i o f
-cudnn     i f g o             (G·H, I)     two                    one flat vector
-========  ==================  ===========  =====================  ==========================
+=======  ==============  ===========  ======================  ===========================
+library  gates           matrices     biases                  besides
+=======  ==============  ===========  ======================  ===========================
+jaxrnn   i f g o; r z n  (I, G·H)     b, and b_h if asked
+torch    i f g o; r z n  (G·H, I)     two, or none            GRU resets after
+keras    i f c o; z r h  (I, G·H)     one; GRU after: two     batch-major
+linen    by name         a gate each  one; GRU: + b_hn        carry c, h; GRU after
+nnx      i f g o; r z n  (I, G·H)     one                     carry c, h; GRU after
+haiku    i g f o; z r a  one, (I+H)   one; vanilla: one, two  f + 1; GRU before, z turned
+equinox  i f g o; r z n  (G·H, I)     one; GRU: + b_n         GRU after
+onnx     i o f c; z r h  (G·H, I)     two in a row            peepholes i o f
+cudnn    i f g o         (G·H, I)     two                     one flat vector
+=======  ==============  ===========  ======================  ===========================
 """
 
 from importlib import import_module as _import_module

@@ -1,0 +1,32 @@
+"""The book: that every public name is in its reference, and every page in its table of contents."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import jaxrnn
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+REFERENCE = "\n".join(p.read_text(encoding="utf-8") for p in (DOCS / "reference").glob("*.md"))
+
+
+def test_every_room_is_in_the_reference():
+    rooms = set(re.findall(r"automodule:: jaxrnn\.(\w+)", REFERENCE))
+    assert {*jaxrnn._ROOMS} - rooms == {"reference", "saving"}  # NumPy twins; told as save and load
+
+
+@pytest.mark.parametrize("name", sorted(n for n in jaxrnn.__all__ if n[0].islower()))
+def test_every_function_of_the_door_is_in_the_reference(name):
+    told = re.findall(r"auto(?:function|class):: (\w+)", REFERENCE)
+    rooms = re.findall(r"automodule:: jaxrnn\.(\w+)", REFERENCE)
+    assert name in told or name in rooms
+
+
+def test_every_page_is_in_the_table_of_contents():
+    listed = set(re.findall(r"^([\w/]+)$", (DOCS / "index.md").read_text("utf-8"), re.M))
+    pages = {p.relative_to(DOCS).with_suffix("").as_posix() for p in DOCS.rglob("*.md")}
+    pages = {page for page in pages if not page.startswith(("_build/", "results/"))}
+    assert pages - listed == {"index"}
+    results = {p.stem for p in (DOCS.parent / "benchmarks" / "results").glob("*.md")}
+    assert {page.removeprefix("results/") for page in listed - pages} == results
