@@ -64,7 +64,7 @@ def adjoint(reading, reverse, w, before, read, points, dafter, douts):
         )
 
     state = awaited.start(points), [_sums.nought(a) for a in pick(w, at_free)]
-    douts = awaited.with_outs(douts, 0 if reverse else T - 1)
+    douts = awaited.with_outs(douts, 0 if reverse else -1)
     spent = [*pick(points, over_points), *pick(read, over_read)]
     timed = put(points, over_points), put(read, over_read), before, pick(douts, at_outs)
     (handed_on, sums), instead, (deltas, dread, emitted) = _overwrite.scan(

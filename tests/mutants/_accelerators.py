@@ -28,8 +28,8 @@ ACCELERATORS = Group(
             "end-at-the-beginning",
             "it goes with the first instant's outputs",
             "engine/_backwards.py",
-            "awaited.with_outs(douts, 0 if reverse else T - 1)",
-            "awaited.with_outs(douts, T - 1 if reverse else 0)",
+            "awaited.with_outs(douts, 0 if reverse else -1)",
+            "awaited.with_outs(douts, -1 if reverse else 0)",
         ),
         Mutant(
             "sums-not-awaited",
