@@ -298,6 +298,10 @@ def check(path: Path) -> int:
     found = counted("cuda", lambda program: program.library == OURS)
     more = 0
     for name, of in found.items():
+        if name not in committed["cuda"]:
+            print(f"{name} is not on the page: write it anew.")
+            more = 1
+            continue
         now, then = (
             [l["launches"] for l in at[OURS]["loops"]] for at in (of, committed["cuda"][name])
         )

@@ -151,6 +151,13 @@ PRESETS: dict[str, Preset] = {
         "276.8 @40 … 275.7 @160",
         layers=6,
     ),
+    "lstm-6-layers-fixed": _concise(
+        "nn.LSTM of six layers, each but the first beside what it reads, Adam",
+        (_analects(40, 1.015, 25.5),),
+        "–",
+        layers=6,
+        residual=True,
+    ),
     "bigru-concise": _concise(
         "nn.GRU both ways, Adam: the backward pass has seen the answer",
         (

@@ -48,11 +48,11 @@ class RunDir:
         try:
             run._begin(config)
         except BaseException:
-            run.close()
             if fresh:
                 with contextlib.suppress(OSError):
                     (path / ".lock").unlink()
                     path.rmdir()
+            run.close()
             raise
         return run
 

@@ -119,6 +119,8 @@ class Model:
         layer = make(self.one(), **how)
         _least("layers", self.layers, 1)
         if self.layers == 1:
+            if self.residual:
+                raise SettingsError("`residual` goes from layer to layer, and there is one.")
             return layer
         above = jaxrnn.residual(layer) if self.residual else layer
         return jaxrnn.stack([layer, *[above] * (self.layers - 1)], dropout=self.dropout)

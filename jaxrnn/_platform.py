@@ -10,15 +10,23 @@ from typing import Any
 
 import jax
 
-# "cpu", "cuda", …: within `with traced_for("cuda"):` programs are traced for that platform.
-traced_for: Any = jax.make_user_context(None)
+PLATFORMS = ("cpu", "gpu", "cuda", "rocm", "tpu")
+_asked: Any = jax.make_user_context(None)
+
+
+def traced_for(platform: str) -> Any:
+    """``with traced_for("cuda"):`` traces programs for that platform, wherever it is: ``"cpu"``,
+    ``"gpu"``, ``"cuda"``, ``"rocm"`` or ``"tpu"``, else ValueError."""
+    if platform not in PLATFORMS:
+        raise ValueError(f"a program is traced for one of {PLATFORMS}, not for {platform!r:.60}.")
+    return _asked(platform)
 
 
 def platform() -> str:
     config: Any = jax.config
     device = config.jax_default_device
     here = device if isinstance(device, str) else getattr(device, "platform", None)
-    return traced_for.value or here or jax.default_backend()
+    return _asked.value or here or jax.default_backend()
 
 
 def is_cpu() -> bool:

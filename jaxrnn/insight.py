@@ -7,6 +7,7 @@ not from its name.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from jaxrnn import _checks
 from jaxrnn._adjoint import floats, pick, put
@@ -62,19 +64,20 @@ def gradient_reach(
     (B, F); without it, it is the sum of all its numbers. Raises TypeError for what is no layer,
     ValueError for one that walks backwards too, and where there is no time step.
     """
+    xs = jnp.asarray(xs)
     carry = _begin("gradient_reach", layer, params, carry, xs)
-    square = _reach(layer, loss or jnp.sum, params, carry, xs)
+    norms = _reach(layer, loss or jnp.sum, params, carry, xs)
     paths = jax.tree_util.tree_leaves_with_path(carry)
     names = [jax.tree_util.keystr(paths[i][0]) for i in floats(jax.tree.leaves(carry))]
-    square = np.asarray(square, np.float64)[:, ::-1]
-    leaves = {name: np.sqrt(of) for name, of in zip(names, square, strict=True)}
-    return Reach(np.sqrt(square.sum(0)), leaves)
+    norms = np.asarray(norms, np.float64)[:, ::-1]
+    return Reach(np.hypot.reduce(norms), dict(zip(names, norms, strict=True)))
 
 
 @partial(jax.jit, static_argnums=(0, 1))
 def _reach(layer: Any, loss: Callable, params: Any, carry: Any, xs: Any) -> jax.Array:
-    """Mean squares (leaves, T)."""
+    """Norms (leaves, T), the root mean squares over the batch."""
     leaves, tree = jax.tree.flatten(carry)
+    batch = math.prod(_checks.batch_shape_of(xs))
     at = floats(leaves)
 
     def step(some: list, rest: list, x: Any) -> tuple[list, jax.Array]:
@@ -84,30 +87,40 @@ def _reach(layer: Any, loss: Callable, params: Any, carry: Any, xs: Any) -> jax.
     def forwards(carry: list, x: Any) -> tuple[list, list]:
         return step(pick(carry, at), carry, x)[0], carry
 
-    def square(cotangent: list) -> jax.Array:
-        parts = [jnp.abs(a) ** 2 for a in cotangent]
-        return jnp.stack([jnp.sum(a) / max(1, a.shape[0] if a.ndim else 1) for a in parts])
+    def norms(cotangent: list) -> jax.Array:
+        return jnp.stack([_root_mean_square(a, batch) for a in cotangent])
 
     def backwards(cotangent: list, given: Any) -> tuple[list, jax.Array]:
         before, x = given
         back = jax.vjp(lambda some: pick(step(some, before, x)[0], at), pick(before, at))[1]
         (cotangent,) = back(cotangent)
-        return cotangent, square(cotangent)
+        return cotangent, norms(cotangent)
 
     before = jax.lax.scan(forwards, leaves, xs)[1]
     last = [a[-1] for a in before]
     end = jax.grad(lambda some: loss(step(some, last, xs[-1])[1]))(pick(last, at))
     rest = [a[:-1] for a in before], xs[:-1]
     found = jax.lax.scan(backwards, end, rest, reverse=True)[1]
-    return jnp.concatenate([found, square(end)[None]]).T
+    return jnp.concatenate([found, norms(end)[None]]).T
+
+
+def _root_mean_square(a: jax.Array, batch: int) -> jax.Array:
+    """In units of its largest number: of what fades or grows, squares would be 0 or infinite."""
+    size = jnp.abs(a)
+    size = size.astype(jnp.float32) if size.dtype.itemsize < 4 else size
+    most = jnp.max(size, initial=0)
+    safe = jnp.where(most > 0, most, 1)
+    return most * jnp.sqrt(jnp.sum((size / safe) ** 2) / batch)
 
 
 def gate_saturation(layer: Any, params: Params, carry: Carry | None, xs: jax.Array) -> list[Gate]:
-    """Of every σ in the step of a layer, in the order of its equations, how far it is shut or open
+    """Of every σ in the step of a layer (not within a loop or branch of its own), in the order of
+    its equations, how far it is shut or open
     along xs (T, B, I). A gate that is always shut or open has no gradient; of an LSTM they are
     f, i, o of the first level, then of the next.
 
     Raises as `gradient_reach` does."""
+    xs = jnp.asarray(xs)
     carry = _begin("gate_saturation", layer, params, carry, xs)
     return [Gate(*map(float, of)) for of in np.asarray(_saturation(layer, params, carry, xs))]
 
@@ -140,31 +153,40 @@ def _saturation(layer: Any, params: Any, carry: Any, xs: Any) -> jax.Array:
 
 def spectral_radii(params: Any) -> dict[str, np.ndarray]:
     """Of every recurrent matrix, `w_h` (H, G·H) wherever it lies in `params`, the spectral radius
-    of each of its G gates' blocks (H, H): the largest magnitude of an eigenvalue. A linear walk
-    grows where it is above 1 and fades below; σ and tanh only make that less.
+    of each of its G gates' blocks (H, H): the largest magnitude of an eigenvalue, or NaN of what is
+    not finite. A linear walk grows where it is above 1 and fades below; σ and tanh only make that
+    less. Where `w_r` projects what it reads, the two are no such matrix, and left out.
 
         >>> import jax, jaxrnn
         >>> params = jaxrnn.gru(4).init(jax.random.key(0), 3)
         >>> {name: radii.shape for name, radii in jaxrnn.insight.spectral_radii(params).items()}
         {'.w_h': (3,)}
     """
-    found = {}
-    for path, leaf in jax.tree_util.tree_leaves_with_path(params):
-        w = np.asarray(leaf)
-        if not jax.tree_util.keystr(path).endswith("w_h") or w.ndim != 2 or not w.shape[0]:
+    found, leaves = {}, jax.tree_util.tree_leaves_with_path(params)
+    names = {tuple(map(_key, path)) for path, _ in leaves}
+    for path, leaf in leaves:
+        w, name = np.asarray(leaf), _key(path[-1]) if path else ""
+        if name != "w_h" or w.ndim != 2 or not w.shape[0] or w.shape[1] % w.shape[0]:
+            continue
+        if (*map(_key, path[:-1]), "w_r") in names:
             continue
         H, wide = w.shape
-        if wide % H == 0:
-            blocks = np.asarray(w, np.float64).reshape(H, wide // H, H).swapaxes(0, 1)
-            radii = np.abs(np.linalg.eigvals(blocks)).max(-1)
-            found[jax.tree_util.keystr(path)] = radii
+        blocks = w.astype(np.result_type(w, np.float64)).reshape(H, wide // H, H).swapaxes(0, 1)
+        radii = np.full(len(blocks), np.nan)
+        finite = np.isfinite(blocks).all((1, 2))
+        radii[finite] = np.abs(np.linalg.eigvals(blocks[finite])).max(-1)
+        found[jax.tree_util.keystr(path)] = radii
     return found
+
+
+def _key(entry: Any) -> str:
+    return str(next(getattr(entry, of) for of in ("name", "key", "idx") if hasattr(entry, of)))
 
 
 def clipped_fraction(norms: Any, clip: float) -> float:
     """The part of the updates whose gradient was longer than `clip`: of the norms (N) that
     `training.epoch` reports."""
-    return float(np.mean(np.asarray(norms) > clip))
+    return float(np.mean(np.asarray(norms) > clip)) if np.size(norms) else 0.0
 
 
 def _begin(name: str, layer: Any, params: Any, carry: Any, xs: Any) -> Any:
@@ -172,8 +194,10 @@ def _begin(name: str, layer: Any, params: Any, carry: Any, xs: Any) -> Any:
         raise TypeError(
             f"{name} needs a layer with `step`, got {_checks.quote(layer)}: take `unroll(cell)`."
         )
-    if xs.shape[0] == 0:
-        raise ValueError(f"{name} needs a time step at least, got xs {xs.shape}.")
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((params, xs))):
+        raise TypeError(f"{name} gives NumPy arrays: call it outside jax.jit and jax.grad.")
+    if np.ndim(xs) == 0 or np.shape(xs)[0] == 0:
+        raise ValueError(f"{name} needs a time step at least, got xs {np.shape(xs)}.")
     if carry is None:
         carry = layer.initial_carry(params, _checks.batch_shape_of(xs))
     return carry

@@ -16,7 +16,7 @@ from jax import export as jax_export
 
 from jaxrnn import _checks, _model_file
 from jaxrnn._model_file import ModelFileError as ModelFileError
-from jaxrnn._platform import traced_for
+from jaxrnn._platform import platform, traced_for
 from jaxrnn._types import Params
 
 
@@ -71,7 +71,7 @@ def export(
 
     named = [] if platforms is None else list(platforms)
     one = "cpu" if "cpu" in named else next(iter(named), None)
-    with traced_for(one or traced_for.value):  # what is fast on one platform is right on all
+    with traced_for(one or platform()):  # what is fast on one platform is right on all
         exported = jax_export.export(program, platforms=platforms)(xs, *more, *leaves)
     _model_file.write_or_tell(path, _bytes(exported))
     return exported

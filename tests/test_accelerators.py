@@ -108,6 +108,7 @@ def test_an_epoch_lowers():
 def test_the_norm_is_the_same_without_a_branch(scale):
     scale = np.float32(scale)
     tree = [scale * np.ones(3, np.float32), {"b": -scale * np.ones((1, 2), np.float32)}]
+    tree.append(scale * np.array([1 + 2j], np.complex64))
     want = jax.jit(norm)(tree)
     with traced_for("cuda"):
         got = jax.jit(norm)(tree)

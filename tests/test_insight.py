@@ -55,11 +55,38 @@ def test_a_linear_walk_reaches_as_its_eigenvalues_say():
     np.testing.assert_allclose(radii, [0.5])
 
 
+def test_no_batch_is_a_batch_of_one():
+    layer = unroll(lstm(4))
+    params, xs = asked(layer)
+    alone = insight.gradient_reach(layer, params, None, xs[:, 0])
+    whole = insight.gradient_reach(layer, params, None, xs[:, :1])
+    np.testing.assert_allclose(alone.norms, whole.norms, rtol=1e-12)
+    twice = jnp.stack([xs[:, :1]] * 2, axis=1)  # two axes of a batch
+    two = insight.gradient_reach(layer, params, None, twice)
+    np.testing.assert_allclose(two.norms, whole.norms, rtol=1e-12)
+
+
+@pytest.mark.float32(only=True)
+@pytest.mark.parametrize("factor", [0.3, 2.0])
+def test_what_fades_or_grows_beyond_squares(factor):
+    """The gradient is there, and its square is not."""
+    layer = unroll(vanilla(2, "relu"))
+    params = jaxrnn.VanillaParams(jnp.zeros((I, 2)), factor * jnp.eye(2), jnp.zeros(2))
+    start = jaxrnn.VanillaCarry(jnp.full((1, 2), 1e-20 if factor > 1 else 1e20))
+    reach = insight.gradient_reach(layer, params, start, jnp.zeros((70, 1, I)))
+    want = np.sqrt(2) * factor ** np.arange(1.0, 71)
+    np.testing.assert_allclose(reach.norms, want, rtol=1e-5)
+
+
 def test_radii_are_of_each_gate():
     params = gru(3).init(jax.random.key(0), I)
-    deep = {"below": params, "above": (params,)}
+    deep = {"below": params, "above": ({"w_h": params.w_h, "w_x": params.w_x},)}
     found = insight.spectral_radii(deep)
     assert len(found) == 2
+    projected = jaxrnn.projection_lstm(8, 4).init(jax.random.key(0), I)
+    assert insight.spectral_radii(projected) == {}
+    (radii,) = insight.spectral_radii({"w_h": np.full((2, 4), np.nan)}).values()
+    assert radii.shape == (2,) and np.isnan(radii).all()
     blocks = np.split(np.asarray(params.w_h), 3, axis=1)
     want = [np.abs(np.linalg.eigvals(block)).max() for block in blocks]
     for radii in found.values():
@@ -92,6 +119,7 @@ def test_what_has_no_gate_has_none():
 
 
 def test_clipped():
+    assert insight.clipped_fraction([], 1.0) == 0
     assert insight.clipped_fraction([0.5, 1.0, 2.0, 3.0], 1.0) == 0.5
 
 
@@ -104,5 +132,7 @@ def test_bad_questions():
         insight.gradient_reach(gru(2), params, None, xs)
     layer = unroll(gru(2))
     params, xs = asked(layer)
+    with pytest.raises(TypeError, match="call it outside"):
+        jax.jit(lambda xs: insight.gradient_reach(layer, params, None, xs))(xs)
     with pytest.raises(ValueError, match="a time step at least"):
         insight.gate_saturation(layer, params, None, xs[:0])

@@ -90,30 +90,19 @@ def wide(tree: Any) -> Any:
 
 def norm(tree: Any) -> tuple[jax.Array, jax.Array]:
     """(s, ‖s tree‖): s is 1, or so small that no square overflows where one would."""
-    if is_cpu():
-        return _norm_by_branches(tree)
-    # A branch would wait for the device, and a sum for each leaf be launched by itself.
-    flat = jnp.concatenate([jnp.ravel(leaf) for leaf in jax.tree.leaves(tree)] or [jnp.zeros(1)])
-    small = jax.lax.optimization_barrier(_small(flat.dtype))
-    plain, less = jnp.sqrt(jnp.sum(jnp.square(jnp.stack([flat, small * flat])), axis=1))
-    scaled = jnp.isinf(plain)
-    return jnp.where(scaled, small, 1), jnp.where(scaled, less, plain)
-
-
-def _small(dtype: Any) -> jax.Array:
-    return jnp.asarray(2.0 ** (-3 * jnp.finfo(dtype).maxexp // 4), dtype)
-
-
-def _norm_by_branches(tree: Any) -> tuple[jax.Array, jax.Array]:
     plain = optax.tree.norm(tree)
-    small = _small(plain.dtype)
+    small = jnp.asarray(2.0 ** (-3 * jnp.finfo(plain.dtype).maxexp // 4), plain.dtype)
 
-    def scaled() -> tuple[jax.Array, jax.Array]:
-        # Without the barrier XLA squares the two apart, and 0 times infinity is NaN.
-        less = jax.lax.optimization_barrier(optax.tree.scale(small, tree))
-        return small, optax.tree.norm(less)
+    def scaled() -> jax.Array:
+        # Behind a barrier: else XLA squares the two apart, and 0 times infinity is NaN.
+        factor = jax.lax.optimization_barrier(small)
+        return optax.tree.norm(jax.tree.map(lambda a: a * factor.astype(a.dtype), tree))
 
-    return jax.lax.cond(jnp.isinf(plain), scaled, lambda: (jnp.ones_like(plain), plain))
+    if is_cpu():
+        branches = lambda: (small, scaled()), lambda: (jnp.ones_like(plain), plain)
+        return jax.lax.cond(jnp.isinf(plain), *branches)
+    overflows = jnp.isinf(plain)  # without a branch, which would wait for the device
+    return jnp.where(overflows, small, 1), jnp.where(overflows, scaled(), plain)
 
 
 def positive_number(name: str, value: Any) -> float:

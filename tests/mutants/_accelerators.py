@@ -63,8 +63,8 @@ ACCELERATORS = Group(
             "norm-overflows",
             "without a branch, a square that overflows is the norm",
             "training/_optimizer.py",
-            "jnp.where(scaled, less, plain)",
-            "jnp.where(scaled, plain, plain)",
+            "jnp.where(overflows, scaled(), plain)",
+            "jnp.where(overflows, plain, plain)",
         ),
     ),
 )
