@@ -115,11 +115,11 @@ def value_of(option: str, words: Sequence[str]) -> str | None:
 
 def show_presets() -> int:
     for name, preset in presets.PRESETS.items():
-        print(f"{name:18} {preset.summary}; {preset.settings.training.epochs} epochs")
+        print(f"{name:20} {preset.summary}; {preset.settings.training.epochs} epochs")
         for claim in preset.claims:
-            print(f"{'':18}   {claim}")
+            print(f"{'':20}   {claim}")
     for name, preset in presets.CELLS.items():
-        print(f"{name:18} {preset.summary}, for a text of your own: --corpus FILE")
+        print(f"{name:20} {preset.summary}, for a text of your own: --corpus FILE")
     return 0
 
 
