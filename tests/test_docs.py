@@ -30,3 +30,15 @@ def test_every_page_is_in_the_table_of_contents():
     assert pages - listed == {"index"}
     results = {p.stem for p in (DOCS.parent / "benchmarks" / "results").glob("*.md")}
     assert {page.removeprefix("results/") for page in listed - pages} == results
+
+
+def test_every_run_that_the_docs_name_is_a_preset_or_a_cell(monkeypatch):
+    monkeypatch.syspath_prepend(str(DOCS.parent / "experiments"))
+    import presets  # pyright: ignore[reportMissingImports]
+
+    pages = [*DOCS.glob("*.md"), *(DOCS / "chapters").glob("*.md"), DOCS.parent / "README.md"]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    named = set(re.findall(r"char_lm\.py ([a-z][\w-]*)", text))
+    assert len(named) > 3 and named <= {*presets.PRESETS, *presets.CELLS}
+    scripts = set(re.findall(r"python ((?:experiments|benchmarks)/\w+\.py)", text))
+    assert scripts and all((DOCS.parent / script).is_file() for script in scripts)
