@@ -115,6 +115,18 @@ def test_the_norm_is_the_same_without_a_branch(scale):
     np.testing.assert_allclose(got, want, rtol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["Auto", "Explicit"])
+def test_the_norm_of_params_on_many_devices(kind):
+    """They are added up where they lie."""
+    axis_type = getattr(jax.sharding.AxisType, kind)
+    mesh = jax.make_mesh((4,), ("d",), axis_types=(axis_type,))
+    place = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(None, "d"))
+    w = np.arange(24, dtype=np.float32).reshape(3, 8)
+    with jax.set_mesh(mesh), traced_for("cuda"):
+        scale, length = jax.jit(norm)({"w": jax.device_put(w, place), "b": jnp.ones(2, "float32")})
+    np.testing.assert_allclose([scale, length], [1, np.sqrt((w**2).sum() + 2)], rtol=1e-6)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not COMPILERS.exists(), reason="`make accelerators` was not run here")
 def test_no_loop_launches_more_than_the_page_says():
