@@ -16,7 +16,8 @@ from _table import AROUND, LAYERS
 from jax import export
 
 import jaxrnn
-from jaxrnn import training
+from jaxrnn import serving, training
+from jaxrnn._platform import platform
 from jaxrnn.engine import traced_for
 from jaxrnn.testing import LAWS
 from jaxrnn.training._optimizer import norm
@@ -31,26 +32,32 @@ DAILY = ("lstm-one", "gru-before-one", "own-bidirectional", "mgu", "qrnn")
 OF_A_CPU = ("optimization_barrier", "bitcast_convert")  # gates apart; tanh and σ spelt out
 
 
-def daily(names, few=DAILY):
-    return [n if n in few else pytest.param(n, marks=pytest.mark.slow) for n in names]
+def daily(names):
+    return [n if n in DAILY else pytest.param(n, marks=pytest.mark.slow) for n in names]
 
 
-@pytest.mark.parametrize("name", daily(ALL, ("lstm-one", "gru-one")))
-@pytest.mark.parametrize("law", ["fast_is_plain", "what_is_kept_changes_nothing"])
-@pytest.mark.parametrize("platform", ["cuda", "tpu"])
-def test_its_forms_are_right(platform, name, law):
+def forms():
+    """(platform, law, layer, its input size), where the law is for that layer."""
+    for on in ("cuda", "tpu"):
+        for law in ("fast_is_plain", "what_is_kept_changes_nothing"):
+            for name, (layer, input_size) in ALL.items():
+                if LAWS[law].fits(layer):
+                    marks = [] if name in ("lstm-one", "gru-one") else [pytest.mark.slow]
+                    of = on, law, layer, input_size
+                    yield pytest.param(*of, id=f"{on}-{law}-{name}", marks=marks)
+
+
+@pytest.mark.parametrize(("on", "law", "layer", "input_size"), list(forms()))
+def test_its_forms_are_right(on, law, layer, input_size):
     """They run on a CPU as well."""
-    layer, input_size = ALL[name]
-    if not LAWS[law].fits(layer):
-        pytest.skip("the law is not for this layer")
-    with traced_for(platform):
+    with traced_for(on):
         LAWS[law](layer, input_size=input_size)
 
 
-def lowered(program, *given, platform):
+def lowered(program, *given, on):
     """Its text, where it is lowered for that platform alone."""
-    with traced_for(platform):
-        return export.export(jax.jit(program), platforms=[platform])(*given).mlir_module()
+    with traced_for(on):
+        return export.export(jax.jit(program), platforms=[on])(*given).mlir_module()
 
 
 def learn(layer, input_size=I):
@@ -67,23 +74,43 @@ def learn(layer, input_size=I):
 @pytest.mark.parametrize("name", daily(ALL))
 def test_a_layer_and_its_gradient_lower(name):
     program, *given = learn(*ALL[name])
-    for platform in ("cuda", "tpu", "rocm"):
-        text = lowered(program, *given, platform=platform)
-        assert not [form for form in OF_A_CPU if form in text], (platform, name)
+    for on in ("cuda", "tpu", "rocm"):
+        text = lowered(program, *given, on=on)
+        assert not [form for form in OF_A_CPU if form in text], (on, name)
 
 
 def test_a_cpu_has_its_own_forms():
     """So that what the test above looks for is there."""
     program, *given = learn(LAYERS["lstm-one"])
-    text = lowered(program, *given, platform="cpu")
+    text = lowered(program, *given, on="cpu")
     assert all(form in text for form in OF_A_CPU)
 
 
 @pytest.mark.parametrize("name", ["mingru", "lru", "sru"])
 def test_a_cell_that_is_linear_in_its_carry_has_no_loop(name):
     program, *given = learn(jaxrnn.unroll(getattr(jaxrnn, name)(4)))
-    assert "stablehlo.while" not in lowered(program, *given, platform="cuda")
-    assert "stablehlo.while" in lowered(program, *given, platform="cpu")
+    assert "stablehlo.while" not in lowered(program, *given, on="cuda")
+    assert "stablehlo.while" in lowered(program, *given, on="cpu")
+
+
+def test_the_platform_is_that_of_the_default_device(monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert platform() == "gpu"
+    with jax.default_device(jax.devices("cpu")[0]):
+        assert platform() == "cpu"
+        with traced_for("tpu"):
+            assert platform() == "tpu"
+    with pytest.raises(ValueError, match=r"traced for one of .* not for 'nvidia'"):
+        traced_for("nvidia")
+
+
+def test_a_program_to_serve_has_the_forms_of_its_platform(tmp_path):
+    layer = LAYERS["lstm-one"]
+    params = layer.init(jax.random.key(0), I, "float32")
+    for named, apart in ((["cuda"], False), (["cuda", "cpu"], True), (None, True)):
+        file = tmp_path / "model.stablehlo"
+        made = serving.export(file, layer, params, input_size=I, platforms=named)
+        assert ("optimization_barrier" in made.mlir_module()) == apart
 
 
 @pytest.mark.standard_promotion
@@ -98,8 +125,8 @@ def test_an_epoch_lowers():
     def program(state, xs, start):
         return training.epoch(lm.loss, adam, state, xs, xs, start)
 
-    for platform in ("cuda", "tpu", "rocm"):
-        text = lowered(program, state, tokens, start, platform=platform)
+    for on in ("cuda", "tpu", "rocm"):
+        text = lowered(program, state, tokens, start, on=on)
         assert "bitcast_convert" not in text
         assert "stablehlo.case" not in text  # a branch would wait for the device
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxrnn import unroll
+from jaxrnn import engine, lru, mingru, unroll
 from jaxrnn.testing import LAWS, check_cell, draw
 
 
@@ -78,3 +78,9 @@ def test_the_question_is_complex_where_the_carry_is():
     case = draw(ONE, 3, 0)
     for carry in (case.carry, case.dcarry):
         assert np.iscomplexobj(carry.h) and np.all(carry.h.imag != 0)
+
+
+def test_a_complex_carry_is_walked_in_order_on_a_cpu():
+    choice = engine.choose(lru(4))
+    assert choice.path == "sequential" and "complex carry" in choice.refused["derived"]
+    assert engine.choose(mingru(4)).path == "derived"

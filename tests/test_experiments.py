@@ -408,3 +408,11 @@ def test_prefixes_that_the_cut_left_no_token_of_give_way_to_the_beginning(prepar
     assert prepared().prefixes == ("子曰", "君子")
     assert prepared(cut=24).prefixes == ("子曰", "子曰：“")
     assert len(prepared(unit="word").prefixes[1].split()) == 4
+
+
+def test_each_layer_but_the_first_is_residual(char_lm):
+    model = char_lm.settings.Model(cell="lstm", hidden_size=4, layers=3, residual=True)
+    first, *rest = model.layer().layers
+    assert rest == [jaxrnn.residual(first)] * 2
+    with pytest.raises(char_lm.settings.SettingsError, match="from layer to layer"):
+        char_lm.settings.Model(residual=True).layer()

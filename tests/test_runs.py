@@ -171,6 +171,9 @@ def test_one_process_at_a_time(char_lm, tmp_path):
     assert char_lm.main(words) == 0
     from run_dir import RunDir, RunDirError  # pyright: ignore[reportMissingImports]
 
+    with RunDir(folder) as held:
+        pass
+    assert char_lm.main(["--resume", str(folder)]) == 0 and held.path == folder  # it is free
     held = RunDir(folder)
     with pytest.raises(RunDirError, match="is being written by another process"):
         char_lm.main(["--resume", str(folder)])
