@@ -13,6 +13,7 @@ Exit status: 0 done, 1 more than the page says, 2 bad input or packages that are
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import subprocess
@@ -186,7 +187,7 @@ def counted(platform: str, chosen: Callable[[Program], bool]) -> dict[str, dict[
     with traced_for(platform):
         for program in filter(chosen, programs()):
             done = kernels.compiled(program.lower(sharding), platform)
-            found.setdefault(program.name, {})[program.library] = done.told()
+            found.setdefault(program.name, {})[program.library] = dataclasses.asdict(done)
             print(f"{platform}: {program.name}, {program.library}: {done}", flush=True)
     return found
 

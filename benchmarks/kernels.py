@@ -46,10 +46,6 @@ class Compiled:
     apart: int
     temporaries: int  # bytes
     seconds: float
-    text: str = dataclasses.field(repr=False, default="")
-
-    def told(self) -> dict[str, Any]:
-        return {k: v for k, v in dataclasses.asdict(self).items() if k != "text"}
 
 
 def compiled(lowered: Any, platform: str) -> Compiled:
@@ -62,16 +58,16 @@ def compiled(lowered: Any, platform: str) -> Compiled:
         dumps = sorted(Path(folder).glob("*.thunk_sequence.txt"))
         later = sorted(Path(folder).glob("*.thunk_sequence_after_thunk_passes.txt"))
         thunks, graphs = ("".join(p.read_text() for p in many) for many in (dumps, later))
-    memory, text = done.memory_analysis().temp_size_in_bytes, done.as_text()
+    memory = done.memory_analysis().temp_size_in_bytes
     if platform == "tpu":
-        return Compiled(_bodies(text), 0, 0, memory, seconds, text)
+        return Compiled(_bodies(done.as_text()), 0, 0, memory, seconds)
     whole, as_graphs = _tree(thunks), _tree(graphs or thunks)
     loops = [
         _count(loop.children) | _graphs(after.children)
         for loop, after in zip(_loops(whole), _loops(as_graphs), strict=True)
     ]
     outside, apart = len([*_leaves(whole.children)]), sum(1 for _ in _apart(as_graphs))
-    return Compiled(loops, outside, apart, memory, seconds, text)
+    return Compiled(loops, outside, apart, memory, seconds)
 
 
 # CUDA: thunks.

@@ -366,7 +366,6 @@ SPARED = {
         test_early_stopping_keeps_the_best
         test_from_any_program_a_run_goes_on_to_the_same_bits[cosine, validation]
         test_from_any_program_a_run_goes_on_to_the_same_bits[random, offset]
-        test_one_process_at_a_time
     """,
     "test_saving.py": """
         test_every_layer_comes_back_bit_for_bit[bfloat16]
