@@ -8,6 +8,8 @@ PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 # What the demo trains; and more words for pytest, say PYTEST="-k lstm".
 DEMO ?= gru-concise --epochs 40 --every 8
 PYTEST ?=
+# Epochs of the demo in `make wheel`.
+EPOCHS ?= 2
 # Words for benchmarks/accelerators.py, say --check.
 ACCELERATORS ?=
 # What `make setup` installs: one of the extras experiments, test, dev, docs, accelerators.
@@ -17,7 +19,7 @@ python := $(VENV)/bin/python
 # One test process a core (each wants some 1.5 GB, so no more than 8); a free one takes work over.
 pytest := $(python) -m pytest -q -n auto --maxprocesses 8 --dist worksteal
 
-.PHONY: help setup demo test test-all lint format docs accelerators clean
+.PHONY: help setup demo test test-all lint format docs accelerators wheel clean
 .NOTPARALLEL:
 
 help:
@@ -28,6 +30,7 @@ help:
 	@echo "make format    let ruff lay out the code and mend what it can"
 	@echo "make docs      the book, in docs/_build/html; its pages are run while it is built"
 	@echo "make accelerators  what XLA makes of jaxrnn for a GPU and a TPU that are not here"
+	@echo "make wheel     the package as it is published, tried from an empty folder"
 	@echo "make setup     only install: $(VENV) with everything to work on jaxrnn"
 	@echo "make clean     remove what these leave, .venv too"
 
@@ -55,6 +58,16 @@ format: $(VENV)/.ready-dev
 docs: $(VENV)/.ready-docs
 	@$(python) -m sphinx -q -W --keep-going -b html docs docs/_build/html
 	@echo "open docs/_build/html/index.html"
+
+# Built, installed in an environment of its own, and used from an empty folder.
+wheel: $(VENV)/.ready-experiments
+	@rm -rf build/wheel && mkdir -p build/wheel/empty
+	@$(python) -m pip wheel -qq --no-deps -w build/wheel .
+	@$(python) -m venv build/wheel/venv
+	@build/wheel/venv/bin/python -m pip install -qq build/wheel/*.whl
+	@sed -n '/^```python$$/,/^```$$/{/^```/d;p}' README.md > build/wheel/empty/readme.py
+	@cd build/wheel/empty && ../venv/bin/python readme.py && ../venv/bin/python -m jaxrnn demo --epochs $(EPOCHS)
+	@ls build/wheel/*.whl
 
 # In an environment of its own: compilers of CUDA and of a TPU, and no driver.
 accelerators:

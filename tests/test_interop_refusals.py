@@ -28,9 +28,9 @@ from jaxrnn import (
     unroll,
     vanilla,
 )
+from jaxrnn.__main__ import main
 from jaxrnn.interop import InteropError, _equinox
 from jaxrnn.interop._biases import Biases
-from jaxrnn.interop._command import main
 from jaxrnn.interop._form import form_of, natives_of
 from jaxrnn.interop._result import Answer, by_jax, verified
 

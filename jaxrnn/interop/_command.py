@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -16,28 +15,15 @@ from jaxrnn.interop import _biases, _files
 from jaxrnn.interop._form import InteropError
 
 
-def main(words: Sequence[str] | None = None) -> int:
-    """0 done; 2 bad input, one sentence on standard error."""
-    asked = _parser().parse_args(words)
-    try:
-        _convert(asked)
-    except (InteropError, _model_file.ModelFileError, _describe.DescriptionError) as error:
-        print(f"jaxrnn convert: {error}", file=sys.stderr)
-        return 2
-    except BrokenPipeError:
-        return 1
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m jaxrnn")
-    commands = parser.add_subparsers(required=True, metavar="convert")
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """`convert`, among the commands of ``python -m jaxrnn``."""
     convert = commands.add_parser(
         "convert",
         help="weights from one file into another",
         description="Read weights, say what they are layer by layer, verify both sides on random "
         f"input, and write them. Reads {_files.READS}; writes {_files.WRITES}.",
     )
+    convert.set_defaults(work=work)
     convert.add_argument("source")
     convert.add_argument("target")
     convert.add_argument(
@@ -53,7 +39,16 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="allow biases laid out otherwise, with the same outputs",
     )
-    return parser
+
+
+def work(asked: argparse.Namespace) -> int:
+    """0 done; 2 bad input, one sentence on standard error."""
+    try:
+        _convert(asked)
+    except (InteropError, _model_file.ModelFileError, _describe.DescriptionError) as error:
+        print(f"jaxrnn convert: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 def _convert(asked: argparse.Namespace) -> None:
