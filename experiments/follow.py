@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import inside
 import settings as settings_
 from configuration import config
 from experiment import Experiment, prepare
@@ -182,6 +183,7 @@ def close(
         shown.print(f"{'kept' if verdict.kept else 'BROKEN'}: {verdict.sentence}")
     if not verdicts and e.as_claimed and e.preset.claims:
         shown.print("no claim reached: " + "; ".join(map(str, e.preset.claims)))
+    inside.keep(run, e.model, keeper.best_params(at), e.parts.train)
     write_whole(run.path / "report.html", page_of(run.path))
     shown.print(f"its page is {run.path / 'report.html'}")
     shown.written(keeper.model_file)

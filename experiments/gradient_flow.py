@@ -17,9 +17,9 @@ from typing import Annotated, Any
 
 import command
 import jax
-import jax.numpy as jnp
 import numpy as np
 import tyro
+from inside import measure
 from run_dir import folder
 from settings import Model
 
@@ -58,14 +58,6 @@ def models(options: Options) -> dict[str, tuple[Any, Any]]:
     return {name: (lm, lm.init(key)) for name, lm in made.items()}
 
 
-def reach(lm: Any, params: Any, options: Options) -> tuple[insight.Reach, list[insight.Gate], Any]:
-    rng = np.random.default_rng(options.seed)
-    tokens = jnp.asarray(rng.integers(lm.vocab_size, size=(options.steps, 16)), jnp.int32)
-    xs = tokens if params.embedding is None else params.embedding[tokens]
-    of = lm.layer, params.layer, None, xs
-    return insight.gradient_reach(*of), insight.gate_saturation(*of), insight.spectral_radii(params)
-
-
 def tell(name: str, found: insight.Reach, gates: list[insight.Gate], radii: Any) -> None:
     lags = [lag for lag in (1, 10, 100) if lag <= len(found.norms)]
     norms = ", ".join(f"{found.norms[lag - 1]:.2e} after {lag}" for lag in lags)
@@ -101,8 +93,12 @@ def draw(found: dict[str, insight.Reach], path: Path) -> None:
 def main(options: Options) -> int:
     found = {}
     for name, (lm, params) in models(options).items():
-        found[name], gates, radii = reach(lm, params, options)
-        tell(name, found[name], gates, radii)
+        rng = np.random.default_rng(options.seed)
+        seen = measure(lm, params, rng.integers(lm.vocab_size, size=(options.steps, 16)))
+        if seen.reach is None or seen.gates is None:
+            raise ValueError(f"{name} walks backwards too: a loss reaches all of its steps.")
+        found[name] = seen.reach
+        tell(name, seen.reach, seen.gates, seen.radii)
     if options.draw:
         draw(found, options.draw)
         print(f"drawn in {options.draw}")

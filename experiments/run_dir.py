@@ -68,7 +68,7 @@ class RunDir:
         return read_metrics(self.path)
 
     def _begin(self, config: dict[str, Any]) -> None:
-        path, content = self.path, json.dumps(_finite(config), indent=2, ensure_ascii=False)
+        path, content = self.path, json.dumps(finite(config), indent=2, ensure_ascii=False)
         if (path / "config.json").exists() or (path / "metrics.jsonl").exists():
             raise RunDirError(
                 f"{path} holds another run: name another --run-dir, or go on with --resume {path}."
@@ -96,7 +96,7 @@ class RunDir:
         """All of them in one write, or what there is of it is taken back."""
         path = self.path / name
         lines = [
-            json.dumps(_finite(record), ensure_ascii=False, allow_nan=False) for record in records
+            json.dumps(finite(record), ensure_ascii=False, allow_nan=False) for record in records
         ]
         data = "".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace")
         with _told(f"{path} cannot grow"), open(path, "ab", buffering=0) as file:
@@ -232,10 +232,10 @@ def _told(failure: str) -> Iterator[None]:
         raise RunDirError(f"{failure}: {error.strerror}.") from None
 
 
-def _finite(record: Any) -> Any:
+def finite(record: Any) -> Any:
     """JSON has no infinity and no NaN: null."""
     if isinstance(record, dict):
-        return {k: _finite(v) for k, v in record.items()}
+        return {k: finite(v) for k, v in record.items()}
     if isinstance(record, list | tuple):
-        return [_finite(v) for v in record]
+        return [finite(v) for v in record]
     return None if isinstance(record, float) and not math.isfinite(record) else record

@@ -91,7 +91,7 @@ def test_what_an_encoding_lacks_is_replaced(encoding, shown):
     "name",
     [
         *("char_lm", "sample", "report", "compare", "reproduce", "bands", "paper_cell", "family"),
-        *("gradient_flow", "long_memory"),
+        *("gradient_flow", "long_memory", "curves"),
     ],
 )
 def test_every_command_ends_so_and_takes_typed_arguments(name):
@@ -113,6 +113,7 @@ def test_no_other_script_is_a_command():
         "family",
         "gradient_flow",
         "long_memory",
+        "curves",
     }
 
 

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Sequence
 
 from .charts import Chart, Series
+from .inside import inside
 from .page import charts, facts, headline, notes, page, section
 from .runs import Run
 from .samples import samples
@@ -45,6 +46,7 @@ def html(run: Run, judged: Sequence[Judged] = ()) -> str:
                 charts(_training(run), first=2),
             ),
             section("What it writes", samples(run.samples)),
+            inside(run, first=6),
             section("What was claimed", _claims(judged)),
             section("Go on, or let it write", _commands(run)),
             section("Settings", fields(_settings(run))),

@@ -24,6 +24,7 @@ class Run:
     timings: dict[int, Record]
     samples: list[Record]
     notes: list[str]  # what of it is missing or damaged
+    inside: Record  # of insight.json, which a run has once it is finished
 
     @property
     def name(self) -> str:
@@ -65,7 +66,7 @@ def read(path: Path) -> Run:
     if not metrics:
         notes.append("No epoch is finished yet.")
     by_epoch = {record["epoch"]: record for record in timings}
-    return Run(path, config, epochs, metrics, by_epoch, samples, notes)
+    return Run(path, config, epochs, metrics, by_epoch, samples, notes, _inside(path))
 
 
 def number(value: Any) -> float:
@@ -109,6 +110,15 @@ def _config(path: Path, notes: list[str]) -> Record:
         notes.append("config.json is damaged: what was trained is not known.")
         return {}
     return config
+
+
+def _inside(path: Path) -> Record:
+    """What insight.json holds; nothing where it is not there, or no such file."""
+    try:
+        told = _parsed((path / "insight.json").read_bytes())
+    except OSError:
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _parsed(data: bytes) -> Any:
