@@ -119,7 +119,7 @@ def with_claims(char_lm, monkeypatch, *claims):
 
 
 FILES = {"config.json", "metrics.jsonl", "samples.jsonl", "timings.jsonl", "model.safetensors"}
-FILES |= {"checkpoints", "report.html", ".lock"}
+FILES |= {"checkpoints", "insight.json", "report.html", ".lock"}
 
 
 def test_a_run_prints_and_writes_what_it_did(tmp_path):
@@ -142,6 +142,8 @@ def test_a_run_prints_and_writes_what_it_did(tmp_path):
         assert record["gradient_norm"] > 0 and 0 <= record["clipped_fraction"] <= 1
         assert_allclose(timing["tokens_per_second"] * timing["seconds"], 32 * 35, rtol=1e-6)
     assert {path.name for path in folder.iterdir()} == FILES
+    inside = json.loads((folder / "insight.json").read_text())
+    assert len(inside["reach"]) == 128 and inside["gates"] and inside["radii"]
     (line,) = (line for line in done.stdout.splitlines() if line.startswith("epoch 2,"))
     assert f"perplexity {metrics[-1]['perplexity']:.6g}" in line
     said = [line for line in done.stdout.splitlines() if line.startswith("  子曰|")]

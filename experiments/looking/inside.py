@@ -50,7 +50,7 @@ def _gates(told: dict[str, Any]) -> str:
         for n, gate in enumerate(gates if isinstance(gates, list) else [], 1)
         if isinstance(gate, dict)
     ]
-    headings = ["gate, in the order of the equations", "mean", "below 0.1", "above 0.9"]
+    headings = ["σ of a step, in the order of its equations", "mean", "below 0.1", "above 0.9"]
     return table(headings, rows[:MOST]) if rows else ""
 
 
