@@ -57,6 +57,7 @@ format: $(VENV)/.ready-dev
 
 docs: $(VENV)/.ready-docs
 	@$(python) -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	@$(python) docs/check.py
 	@echo "open docs/_build/html/index.html"
 
 # Built, installed in an environment of its own, and used from an empty folder.
@@ -77,7 +78,7 @@ accelerators:
 setup: $(VENV)/.ready-$(EXTRA)
 
 clean:
-	rm -rf .venv .venv-newest .venv-accelerators docs/_build docs/results build dist .pytest_cache .ruff_cache .hypothesis .jax_cache
+	rm -rf .venv .venv-newest .venv-accelerators docs/_build docs/results docs/reference/cells build dist .pytest_cache .ruff_cache .hypothesis .jax_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 # A stamp tells that an extra is installed, and is made last: a set-up that was cut short, or an

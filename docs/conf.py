@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import shutil
+import sys
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ import latex2mathml.converter
 from docutils import nodes
 
 import jaxrnn
+from jaxrnn.cells import CELLS
 
 project = "jaxrnn"
 author = "the jaxrnn developers"
@@ -25,6 +29,7 @@ html_title = "jaxrnn"
 html_math_renderer = "mathml"
 html_static_path: list[str] = []
 html_show_sourcelink = False
+html_show_search_summary = False  # summaries are fetched, which a page that is a file may not
 pygments_style = "friendly"
 
 # Pages are also read as they are, on the host of the repository: links are those of files.
@@ -59,6 +64,26 @@ def _copy_results(app: Any) -> None:
         shutil.copy(path, folder)
 
 
+def _pages_of_cells(app: Any) -> None:
+    """A page a cell: its equation and paper, its step as it is run, its params and carry."""
+    folder = HERE / "reference" / "cells"
+    folder.mkdir(exist_ok=True)
+    for name, cell in CELLS.items():
+        names = [n for n in jaxrnn.__all__ if n.endswith(("Params", "Carry"))]
+        beside = [n for n in names if getattr(jaxrnn, n).__module__ == cell.__module__]
+        told = [f".. autoclass:: jaxrnn.{n}" for n in [name, *beside]]
+        step = textwrap.dedent(inspect.getsource(cell.step))
+        paper = inspect.getdoc(sys.modules[cell.__module__])
+        content = (
+            f"# {name}\n\n```{{eval-rst}}\n{paper}\n\n{told[0]}\n   :members:\n```\n\n"
+            f"## Its step\n\n```python\n{step}```\n\n"
+            "## Its params and carry\n\n```{eval-rst}\n" + "\n".join(told[1:]) + "\n```\n"
+        )
+        path = folder / f"{name}.md"
+        if not path.is_file() or path.read_text(encoding="utf-8") != content:
+            path.write_text(content, encoding="utf-8")
+
+
 def _links(app: Any, name: str, source: list[str]) -> None:
     """Links to files that are no pages say where these are in a clone."""
     if "/" in name:
@@ -89,5 +114,6 @@ def _mathml(display: str) -> Callable:
 def setup(app: Any) -> None:
     app.add_html_math_renderer("mathml", (_mathml("inline"), None), (_mathml("block"), None))
     app.connect("builder-inited", _copy_results)
+    app.connect("builder-inited", _pages_of_cells)
     app.connect("source-read", _links)
     app.connect("autodoc-process-docstring", _no_emphasis)
