@@ -16,6 +16,9 @@ EXTRA ?= dev
 python := $(VENV)/bin/python
 # One test process a core (each wants some 1.5 GB, so no more than 8); a free one takes work over.
 pytest := $(python) -m pytest -q -n auto --maxprocesses 8 --dist worksteal
+# Fails where a public name lacks a type. --verifytypes finds packages by the `python` of PATH alone.
+verify_types = PATH="$(abspath $(VENV))/bin:$$PATH" PYTHONPATH=. \
+  $(python) -m pyright --verifytypes jaxrnn --ignoreexternal
 
 .PHONY: help setup demo test test-all lint format docs accelerators clean
 .NOTPARALLEL:
@@ -47,6 +50,7 @@ lint: $(VENV)/.ready-dev
 	@$(python) -m ruff check .
 	@$(python) -m ruff format --check .
 	@$(python) -m pyright --pythonpath $(python)
+	@told=$$($(verify_types)) || { echo "$$told"; exit 1; }
 
 format: $(VENV)/.ready-dev
 	@$(python) -m ruff check --fix .

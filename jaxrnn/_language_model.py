@@ -32,7 +32,7 @@ class LanguageModel:
 
     __repr__ = brief
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "vocab_size", _checks.positive("vocab_size", self.vocab_size))
         _checks.layer("language_model", self.layer)
         _checks.one_of("initializer", self.initializer, get_args(HeadInitializer))

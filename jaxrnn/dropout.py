@@ -15,7 +15,7 @@ from jaxrnn._axes import automatic
 from jaxrnn._types import Carry, brief
 from jaxrnn.engine import Masks, Places
 
-training_without_key = jax.make_user_context(False)
+training_without_key: Any = jax.make_user_context(False)
 """Whether `training.epoch` runs without a key. JAX caches traces by it too: so a function that was
 traced elsewhere is looked at again."""
 
@@ -52,7 +52,7 @@ class Dropout:
 
     __repr__ = brief
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("inputs", "recurrent", "weights"):
             object.__setattr__(self, name, rate(name, getattr(self, name)))
         if isinstance(self.zoneout, (tuple, list)):

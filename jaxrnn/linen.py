@@ -40,7 +40,7 @@ class RNN(nn.Module):
     batch_major: bool = False
     param_dtype: Any = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _checks.layer("RNN", self.layer)
         _checks.flag("batch_major", self.batch_major)
         super().__post_init__()
@@ -104,15 +104,15 @@ class Cell(nn.RNNCellBase):
     input_size: int
     param_dtype: Any = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _checks.cell("Cell", self.cell)
         super().__post_init__()
 
-    def setup(self):
+    def setup(self) -> None:
         def drawn(key: jax.Array) -> Any:
             return to_dict(self.cell.init(key, self.input_size, self.param_dtype))
 
-        self.tree = self.param("cell", drawn)
+        self.tree: Any = self.param("cell", drawn)
 
     def cell_params(self) -> Params:
         """The cell's params, as ``cell.init`` gives them."""

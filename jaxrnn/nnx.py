@@ -48,10 +48,10 @@ class RNN(nnx.Module):
     ):
         _checks.layer("RNN", layer)
         _checks.flag("batch_major", batch_major)
-        self.layer = nnx.static(layer)
+        self.layer: Layer = nnx.static(layer)
         self.batch_major = batch_major
         self.deterministic = False
-        self.params = _given("RNN", layer, input_size, rngs, params, param_dtype)
+        self.params: Any = _given("RNN", layer, input_size, rngs, params, param_dtype)
 
     def layer_params(self) -> Params:
         """The layer's params, as ``layer.init`` gives them: plain arrays, no Param."""
@@ -105,8 +105,8 @@ class Cell(nnx.RNNCellBase):
         param_dtype: Any = None,
     ):
         _checks.cell("Cell", cell)
-        self.cell = nnx.static(cell)
-        self.params = _given("Cell", cell, input_size, rngs, params, param_dtype)
+        self.cell: _types.Cell = nnx.static(cell)
+        self.params: Any = _given("Cell", cell, input_size, rngs, params, param_dtype)
 
     def cell_params(self) -> Params:
         """The cell's params, as ``cell.init`` gives them: plain arrays, no Param."""

@@ -16,7 +16,7 @@ from jax import export as jax_export
 
 from jaxrnn import _checks, _model_file
 from jaxrnn._model_file import ModelFileError as ModelFileError
-from jaxrnn._platform import platform, traced_for
+from jaxrnn._platform import Platform, platform, traced_for
 from jaxrnn._types import Params
 
 
@@ -27,7 +27,7 @@ def export(
     *,
     input_size: int | None = None,
     lengths: bool = False,
-    platforms: Sequence[str] | None = None,
+    platforms: Sequence[Platform] | None = None,
 ) -> jax_export.Exported:
     """Write a layer or language model with its params to one file, by `jax.export`::
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxrnn import _checks, _containers
 from jaxrnn._types import Follows, brief
 from jaxrnn.cells import _affine, _initializers
+from jaxrnn.cells._initializers import Initializer
 
 GATES = 3  # in the order r z n
 Reset = Literal["after", "before"]
@@ -52,9 +53,9 @@ class GRU:
     hidden_size: int
     reset: Reset = "after"
     recurrent_bias: bool | None = None
-    initializer: _initializers.Name | _initializers.Scheme = "glorot_orthogonal"
+    initializer: Initializer = "glorot_orthogonal"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _checks.one_of("reset", self.reset, get_args(Reset))
         if self.recurrent_bias is None or isinstance(self.recurrent_bias, Follows):
             object.__setattr__(self, "recurrent_bias", Follows(self.reset == "after"))

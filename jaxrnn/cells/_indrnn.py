@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import get_args
 
 import jax
 
@@ -39,11 +40,11 @@ class IndRNN(_declared.Declared):
     Params = IndRNNParams
     Carry = VanillaCarry
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
-        _checks.one_of("activation", self.activation, tuple(ACTIVATIONS))
+        _checks.one_of("activation", self.activation, get_args(Activation))
 
-    def declare(self, input_size: int) -> dict:
+    def declare(self, input_size: int) -> _declared.Begins:
         H = self.hidden_size
         return {
             "w_x": _declared.glorot(input_size, 1, H),
@@ -51,10 +52,14 @@ class IndRNN(_declared.Declared):
             "b": _declared.zeros(H),
         }
 
-    def initial_carry(self, params, batch_shape=()):
+    def initial_carry(
+        self, params: IndRNNParams, batch_shape: tuple[int, ...] = ()
+    ) -> VanillaCarry:
         return VanillaCarry(self.zeros(params, *batch_shape, self.hidden_size))
 
-    def step(self, params, carry, x):
+    def step(
+        self, params: IndRNNParams, carry: VanillaCarry, x: jax.Array
+    ) -> tuple[VanillaCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
         self.check(params, carry, x)
         a = plus(inputs(params.w_x, x), params.b) + times(carry.h, params.u)

@@ -46,11 +46,11 @@ class LayerNormGRU(_declared.Declared):
     Params = LayerNormGRUParams
     Carry = GRUCarry
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         _checks.above_zero("epsilon", self.epsilon)
 
-    def declare(self, input_size: int) -> dict:
+    def declare(self, input_size: int) -> _declared.Begins:
         H = self.hidden_size
         return {
             "w_x": _declared.glorot(input_size, 3, H),
@@ -61,10 +61,14 @@ class LayerNormGRU(_declared.Declared):
             "b_n": _declared.zeros(H),
         }
 
-    def initial_carry(self, params, batch_shape=()):
+    def initial_carry(
+        self, params: LayerNormGRUParams, batch_shape: tuple[int, ...] = ()
+    ) -> GRUCarry:
         return GRUCarry(self.zeros(params, *batch_shape, self.hidden_size))
 
-    def step(self, params, carry, x):
+    def step(
+        self, params: LayerNormGRUParams, carry: GRUCarry, x: jax.Array
+    ) -> tuple[GRUCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
         self.check(params, carry, x)
         h = carry.h

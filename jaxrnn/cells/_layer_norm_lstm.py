@@ -47,11 +47,11 @@ class LayerNormLSTM(_declared.Declared):
     Params = LayerNormLSTMParams
     Carry = LSTMCarry
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         _checks.above_zero("epsilon", self.epsilon)
 
-    def declare(self, input_size: int) -> dict:
+    def declare(self, input_size: int) -> _declared.Begins:
         H = self.hidden_size
         return {
             "w_x": _declared.glorot(input_size, 4, H),
@@ -63,10 +63,14 @@ class LayerNormLSTM(_declared.Declared):
             "shift_c": _declared.zeros(H),
         }
 
-    def initial_carry(self, params, batch_shape=()):
+    def initial_carry(
+        self, params: LayerNormLSTMParams, batch_shape: tuple[int, ...] = ()
+    ) -> LSTMCarry:
         return LSTMCarry(*(self.zeros(params, *batch_shape, self.hidden_size) for _ in range(2)))
 
-    def step(self, params, carry, x):
+    def step(
+        self, params: LayerNormLSTMParams, carry: LSTMCarry, x: jax.Array
+    ) -> tuple[LSTMCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
         self.check(params, carry, x)
         a_x = times(layer_norm(inputs(params.w_x, x), self.epsilon), params.scale_x)

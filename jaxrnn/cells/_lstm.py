@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxrnn import _containers
 from jaxrnn._types import brief
 from jaxrnn.cells import _affine, _initializers
+from jaxrnn.cells._initializers import Initializer
 
 GATES = 4  # in the order i f g o
 
@@ -53,9 +54,9 @@ class LSTM:
 
     hidden_size: int
     recurrent_bias: bool = False
-    initializer: _initializers.Name | _initializers.Scheme = "glorot_orthogonal"
+    initializer: Initializer = "glorot_orthogonal"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _affine.check_fields(self)
 
     __repr__ = brief

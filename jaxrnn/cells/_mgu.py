@@ -38,7 +38,7 @@ class MGU(_declared.Declared):
     Params = MGUParams
     Carry = GRUCarry
 
-    def declare(self, input_size: int) -> dict:
+    def declare(self, input_size: int) -> _declared.Begins:
         H = self.hidden_size
         return {
             "w_x": _declared.glorot(input_size, 2, H),
@@ -46,10 +46,10 @@ class MGU(_declared.Declared):
             "b": _declared.zeros(2 * H),
         }
 
-    def initial_carry(self, params, batch_shape=()):
+    def initial_carry(self, params: MGUParams, batch_shape: tuple[int, ...] = ()) -> GRUCarry:
         return GRUCarry(self.zeros(params, *batch_shape, self.hidden_size))
 
-    def step(self, params, carry, x):
+    def step(self, params: MGUParams, carry: GRUCarry, x: jax.Array) -> tuple[GRUCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
         self.check(params, carry, x)
         x_f, x_n = jnp.split(plus(inputs(params.w_x, x), params.b), 2, axis=-1)

@@ -51,7 +51,7 @@ class RGLRU(_declared.Declared):
     Params = RGLRUParams
     Carry = GRUCarry
 
-    def declare(self, input_size: int) -> dict:
+    def declare(self, input_size: int) -> _declared.Begins:
         H = self.hidden_size
         return {
             "w_x": _declared.glorot(input_size, 2, H),
@@ -60,10 +60,12 @@ class RGLRU(_declared.Declared):
             "w_s": None if input_size == H else _declared.glorot(input_size, 1, H),
         }
 
-    def initial_carry(self, params, batch_shape=()):
+    def initial_carry(self, params: RGLRUParams, batch_shape: tuple[int, ...] = ()) -> GRUCarry:
         return GRUCarry(self.wide_zeros(params, *batch_shape, self.hidden_size))
 
-    def step(self, params, carry, x):
+    def step(
+        self, params: RGLRUParams, carry: GRUCarry, x: jax.Array
+    ) -> tuple[GRUCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
         self.check(params, carry, x)
         sums, wide = plus(inputs(params.w_x, x), params.b), carry.h.dtype

@@ -46,7 +46,7 @@ class SRU(_declared.Declared):
     Params = SRUParams
     Carry = SRUCarry
 
-    def declare(self, input_size: int) -> dict:
+    def declare(self, input_size: int) -> _declared.Begins:
         H = self.hidden_size
         return {
             "w_x": _declared.glorot(input_size, 3, H),
@@ -54,10 +54,10 @@ class SRU(_declared.Declared):
             "w_s": None if input_size == H else _declared.glorot(input_size, 1, H),
         }
 
-    def initial_carry(self, params, batch_shape=()):
+    def initial_carry(self, params: SRUParams, batch_shape: tuple[int, ...] = ()) -> SRUCarry:
         return SRUCarry(self.zeros(params, *batch_shape, self.hidden_size))
 
-    def step(self, params, carry, x):
+    def step(self, params: SRUParams, carry: SRUCarry, x: jax.Array) -> tuple[SRUCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y (*batch, H)."""
         self.check(params, carry, x)
         n, fr = jnp.split(inputs(params.w_x, x), [self.hidden_size], axis=-1)

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from jaxrnn import _checks
 from jaxrnn._axes import vary_alike
+from jaxrnn._checks import MatmulDtype
 from jaxrnn._platform import traced_for
 from jaxrnn._types import Carry, Cell, When
 from jaxrnn.engine import _instant, _newton
@@ -58,7 +59,7 @@ def walk(
     reverse: bool = False,
     engine: Engine = "auto",
     keep: Keep = "gates",
-    matmul_dtype: str | None = None,
+    matmul_dtype: MatmulDtype | None = None,
 ) -> tuple[Carry, jax.Array]:
     """Final carry and ys (T, *batch, output_size); ys are zero where `when` says not valid."""
     how = _How(reverse, engine, keep, matmul_dtype)
@@ -77,7 +78,14 @@ def walk(
 
 
 def newton_turns(
-    layer: Any, params: Any, carry: Any, xs: Any, *, lengths=None, mask=None, resets=None
+    layer: Any,
+    params: Any,
+    carry: Any,
+    xs: Any,
+    *,
+    lengths: Any = None,
+    mask: Any = None,
+    resets: Any = None,
 ) -> Turns:
     """How many turns ``engine="newton"`` takes where `layer`, an `unroll` without dropout, is asked
     so, and whether they settled; what did not is walked step by step. May be mapped and jitted.
@@ -107,9 +115,9 @@ class _Asked(NamedTuple):
 
 class _How(NamedTuple):
     reverse: bool
-    engine: str
-    keep: str
-    matmul_dtype: str | None
+    engine: Engine
+    keep: Keep
+    matmul_dtype: MatmulDtype | None
 
 
 def _asked(
@@ -166,6 +174,6 @@ def read(cell: Cell, params: Any, carry: Any, x: Any) -> Reading:
         ) from None
 
 
-def rounded(cell: Cell, matmul_dtype: str, params: Any, carry: Any, x: Any) -> Callable:
+def rounded(cell: Cell, matmul_dtype: MatmulDtype, params: Any, carry: Any, x: Any) -> Callable:
     """`cell.step` with the operands of its products rounded."""
     return _instant.laid(read(cell, params, carry, x), matmul_dtype, NO_MASKS)

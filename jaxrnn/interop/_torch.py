@@ -15,6 +15,7 @@ import numpy as np
 from jaxrnn import cells
 from jaxrnn._checks import quote
 from jaxrnn._language_model import HeadParams
+from jaxrnn.cells._vanilla import Activation
 from jaxrnn.interop import _biases
 from jaxrnn.interop._form import (
     CONTAINERS,
@@ -81,7 +82,7 @@ def from_torch(
     source: Any,
     *,
     prefix: str | Sequence[str] | None = None,
-    activation: str | None = None,
+    activation: Activation | None = None,
     verify: bool = False,
 ) -> Result:
     """``layer, params, *_ = from_torch(module)``: of an ``nn.RNN``, ``nn.GRU`` or ``nn.LSTM``, one
@@ -135,7 +136,7 @@ def from_torch(
     return Result(model, params, tuple(sorted(notes)), differences)
 
 
-def _activation(module: Module, inside: Any, asked: str | None) -> str | None:
+def _activation(module: Module, inside: Any, asked: Activation | None) -> Activation | None:
     own = getattr(inside, "nonlinearity", None)
     if own is not None and asked not in (None, own):
         raise InteropError(f"{module.prefix!r} has the nonlinearity {own!r}, not {asked!r}.")

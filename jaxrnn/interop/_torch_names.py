@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxrnn import cells
 from jaxrnn._checks import quote
+from jaxrnn.cells._vanilla import Activation
 from jaxrnn.interop._form import InteropError, vanilla
 from jaxrnn.interop._state import Named
 
@@ -46,7 +47,7 @@ class Module(NamedTuple):
         ways = ["", "_reverse"][: 1 + self.both]
         return [[f"_l{k}{way}" for way in ways] for k in range(self.depth)] or [[""]]
 
-    def cell(self, activation: str | None) -> Any:
+    def cell(self, activation: Activation | None) -> Any:
         H, bias = self.hidden_size, self.bias
         if self.kind == "LSTM" and self.projection is not None:
             return cells.projection_lstm(H, self.projection, recurrent_bias=bias)

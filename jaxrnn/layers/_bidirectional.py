@@ -10,11 +10,11 @@ import jax
 import jax.numpy as jnp
 
 from jaxrnn import _checks
-from jaxrnn._checks import quote
+from jaxrnn._checks import MatmulDtype, quote
 from jaxrnn._types import Carry, Cell, Params, When, brief
 from jaxrnn.dropout import NONE, Dropout
 from jaxrnn.engine import Engine, Keep
-from jaxrnn.layers._unroll import MatmulDtype, Padding, Unroll
+from jaxrnn.layers._unroll import Padding, Unroll
 from jaxrnn.layers._walk import carries_of, same_count, split_key, walk
 
 
@@ -41,7 +41,7 @@ class Bidirectional:
     backward: Unroll
     merge: Merge = "concat"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _checks.one_of("merge", self.merge, get_args(Merge))
         for layer, reverse in ((self.forward, False), (self.backward, True)):
             if not isinstance(layer, Unroll) or layer.reverse is not reverse:

@@ -35,7 +35,7 @@ class LearnableStart:
 
     cell: Cell
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _checks.cell("learnable_start", self.cell)
         if isinstance(self.cell, LearnableStart):
             raise TypeError(f"{quote(self.cell)} has a learnable start already.")

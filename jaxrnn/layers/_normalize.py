@@ -34,7 +34,7 @@ class Normalize(Around):
 
     __repr__ = brief
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if isinstance(self.epsilon, bool) or not isinstance(self.epsilon, int | float):
             raise TypeError(f"`epsilon` must be a number, got {quote(self.epsilon)}.")

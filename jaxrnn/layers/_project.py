@@ -38,7 +38,7 @@ class Project(Around):
 
     __repr__ = brief
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "output_size", _checks.positive("output_size", self.output_size))
         _checks.flag("bias", self.bias)

@@ -50,7 +50,7 @@ class Skip(Around):
 
     __repr__ = brief
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "input_size", _checks.positive("input_size", self.input_size))
 

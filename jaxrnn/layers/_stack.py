@@ -23,7 +23,7 @@ class Stack:
     layers: tuple[Layer, ...]
     dropout: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "dropout", rate("dropout", self.dropout))
         object.__setattr__(self, "layers", tuple(self.layers))
         if not self.layers:

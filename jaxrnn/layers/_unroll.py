@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from jaxrnn import _checks, engine
 from jaxrnn._axes import automatic
-from jaxrnn._checks import quote
+from jaxrnn._checks import MatmulDtype, quote
 from jaxrnn._types import Carry, Cell, Params, When, brief
 from jaxrnn.dropout import NONE, Dropout
 from jaxrnn.engine import Engine, Keep
@@ -19,7 +19,6 @@ from jaxrnn.engine._when import forwards
 from jaxrnn.layers._walk import walk
 
 Padding = Literal["zero", "held"]
-MatmulDtype = Literal["bfloat16", "float16"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,12 +39,12 @@ class Unroll:
     dropout: Dropout = NONE
     matmul_dtype: MatmulDtype | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _checks.cell("unroll", self.cell)
         _checks.flag("reverse", self.reverse)
         _checks.one_of("padding", self.padding, get_args(Padding))
-        _checks.one_of("keep", self.keep, engine.KEEPS)
-        _checks.one_of("engine", self.engine, engine.ENGINES)
+        _checks.one_of("keep", self.keep, get_args(Keep))
+        _checks.one_of("engine", self.engine, get_args(Engine))
         object.__setattr__(self, "matmul_dtype", _checks.narrow("matmul_dtype", self.matmul_dtype))
         if not isinstance(self.dropout, Dropout):
             raise TypeError(f"`dropout` must be a jaxrnn.Dropout, got {quote(self.dropout)}.")

@@ -65,7 +65,7 @@ class Case:
     def but(self, **changes: Any) -> Case:
         return dataclasses.replace(self, **changes)
 
-    def question(self, **when: Any) -> tuple:
+    def question(self, **when: Any) -> tuple[Any, ...]:
         return self.params, self.carry, self.xs, (self.dcarry, self.dys), when
 
     def answer(self, **when: Any) -> Answer:

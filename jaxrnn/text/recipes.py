@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
@@ -160,13 +160,14 @@ PLAIN = Recipe(
     cut_first=True,
     seams={"char": "", "word": WORDS_AND_LINE_ENDS},
 )
-RECIPES = {recipe.name: recipe for recipe in (LYRICS, TIME_MACHINE, PLAIN)}
+RecipeName = Literal["lyrics", "time_machine", "plain"]
+RECIPES: dict[str, Recipe] = {"lyrics": LYRICS, "time_machine": TIME_MACHINE, "plain": PLAIN}
 
 
-def find_recipe(recipe: Recipe | str) -> Recipe:
+def find_recipe(recipe: Recipe | RecipeName | str) -> Recipe:
     """A recipe itself, or the one of that name; TextError where there is none."""
     if isinstance(recipe, Recipe):
         return recipe
-    if not isinstance(recipe, str) or recipe not in RECIPES:
+    if not isinstance(recipe, str) or recipe not in get_args(RecipeName):
         raise unknown("no recipe", recipe, RECIPES)
     return RECIPES[recipe]

@@ -52,7 +52,7 @@ class Vocabulary:
     unk: int | None
     unit: Unit
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.unit not in get_args(Unit):
             raise unknown("no unit", self.unit, get_args(Unit))
         for token in self.tokens:

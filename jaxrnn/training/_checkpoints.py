@@ -36,8 +36,8 @@ class Checkpoints:
     """
 
     def __init__(self, folder: str | os.PathLike[str], keep: int = 2):
-        self.folder = Path(folder).absolute()
-        self.keep = _checks.positive("keep", keep)
+        self.folder: Path = Path(folder).absolute()
+        self.keep: int = _checks.positive("keep", keep)
 
     @property
     def steps(self) -> list[int]:

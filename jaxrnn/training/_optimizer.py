@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -16,11 +16,12 @@ from jaxrnn import _checks
 from jaxrnn._platform import is_cpu
 from jaxrnn._types import Params
 
-OPTIMIZERS = {"sgd": optax.sgd, "adam": optax.adam}
+Rule = Literal["sgd", "adam"]
+OPTIMIZERS: dict[Rule, Callable[..., Any]] = {"sgd": optax.sgd, "adam": optax.adam}
 
 
 def optimizer(
-    rule: Literal["sgd", "adam"] | Callable[..., Any] | optax.GradientTransformation,
+    rule: Rule | Callable[..., Any] | optax.GradientTransformation,
     learning_rate: float | optax.Schedule | None = None,
     clip: float | None = None,
 ) -> optax.GradientTransformationExtraArgs:
@@ -33,8 +34,7 @@ def optimizer(
     in float32.
     """
     if isinstance(rule, str):
-        _checks.one_of("optimizer", rule, tuple(OPTIMIZERS))
-        rule = OPTIMIZERS[rule]
+        rule = OPTIMIZERS[_checks.one_of("optimizer", rule, get_args(Rule))]
     if not callable(rule):
         if learning_rate is not None:
             raise ValueError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -16,13 +16,14 @@ from jaxrnn import _checks
 from ._optimizer import positive_number
 
 # Each from 1 at the first of so many updates to `end` after the last, and `end` from there on.
-SHAPES: dict[str, Callable[[int, float], optax.Schedule]] = {
+Shape = Literal["constant", "cosine", "linear", "exponential"]
+SHAPES: dict[Shape, Callable[[int, float], optax.Schedule]] = {
     "constant": lambda steps, end: optax.constant_schedule(1.0),
     "cosine": lambda steps, end: optax.cosine_decay_schedule(1.0, steps, end),
     "linear": lambda steps, end: optax.linear_schedule(1.0, end, steps),
     "exponential": lambda steps, end: optax.exponential_decay(1.0, steps, end, end_value=end),
 }
-SCHEDULES = tuple(SHAPES)
+SCHEDULES = get_args(Shape)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Schedule:
     """A schedule of optax that is a value, equal where its fields are. Its rate is a leaf, so that
     `training.epoch` compiles once for any. See :func:`schedule`."""
 
-    name: str
+    name: Shape
     rate: float
     steps: int
     warmup: int = 0
@@ -48,7 +49,9 @@ class Schedule:
 jax.tree_util.register_dataclass(Schedule, ["rate"], ["name", "steps", "warmup", "end"])
 
 
-def schedule(name: str, rate: float, steps: int, warmup: int = 0, *, end: float = 0.01) -> Schedule:
+def schedule(
+    name: Shape, rate: float, steps: int, warmup: int = 0, *, end: float = 0.01
+) -> Schedule:
     """The learning rate of each of `steps` updates, for `training.optimizer` or any of optax.
 
     From 0 it rises linearly for `warmup` updates to `rate`; then it is ``"constant"``, or falls to

@@ -27,7 +27,7 @@ class EarlyStopping:
     best: float = math.inf
     waited: int = 0  # scores since the best
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _checks.positive("patience", self.patience)
         if not self.least >= 0:
             raise ValueError(f"`least` must not be negative, got {_checks.quote(self.least)}.")
