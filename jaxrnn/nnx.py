@@ -24,13 +24,14 @@ class RNN(nnx.Module):
     ``params.w_x`` is ``('params', 'w_x')`` in ``nnx.state``; the backward half of a bidirectional
     layer at the bottom of a stack has ``('params', 0, 1, 'w_x')``. A `b_h` of None has no path.
 
-    ::
-
-        layer = jaxrnn.unroll(jaxrnn.lstm(5))
-        rnn = jaxrnn.nnx.RNN(layer, 3, rngs=nnx.Rngs(0))
-        carry, ys = rnn(xs)                        # xs (T, *batch, 3) -> ys (T, *batch, 5)
-        carry, ys = rnn(xs, carry)                 # go on from there
-        carry, ys = layer.apply(rnn.layer_params(), carry, xs)
+    >>> from flax import nnx
+    >>> layer, xs = jaxrnn.unroll(jaxrnn.lstm(5)), jnp.ones((6, 2, 3))
+    >>> rnn = jaxrnn.nnx.RNN(layer, 3, rngs=nnx.Rngs(0))
+    >>> carry, ys = rnn(xs)                        # xs (T, *batch, 3) -> ys (T, *batch, 5)
+    >>> carry, ys = rnn(xs, carry)                 # go on from there
+    >>> carry, ys = layer.apply(rnn.layer_params(), carry, xs)
+    >>> ys.shape
+    (6, 2, 5)
 
     Raises TypeError where `layer` is not a layer, and where it is not clear where the params come
     from; all else is for the layer to judge.
@@ -86,10 +87,12 @@ class RNN(nnx.Module):
 
 
 class Cell(nnx.RNNCellBase):
-    """A cell, one of your own too, with its params, for `flax.nnx.RNN` and `Bidirectional`::
+    """A cell, one of your own too, with its params, for `flax.nnx.RNN` and `Bidirectional`.
 
-        rnn = nnx.RNN(jaxrnn.nnx.Cell(jaxrnn.mingru(5), 3, rngs=nnx.Rngs(0)))
-        ys = rnn(xs)                               # xs (*batch, T, 3) -> ys (*batch, T, 5)
+    >>> from flax import nnx
+    >>> rnn = nnx.RNN(jaxrnn.nnx.Cell(jaxrnn.mingru(5), 3, rngs=nnx.Rngs(0)))
+    >>> rnn(jnp.ones((2, 6, 3))).shape             # xs (*batch, T, 3) -> ys (*batch, T, 5)
+    (2, 6, 5)
 
     It is made as :class:`RNN` is, of `input_size` and `rngs`, or of `params`. What walks is Flax's
     scan: `RNN` of this module is the faster one, and knows masks, resets and documents.

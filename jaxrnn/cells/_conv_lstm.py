@@ -45,6 +45,13 @@ class ConvLSTM(_declared.Declared):
     every axis). Without `peepholes`, p is 0: Keras' and Flax's cell. `hidden_size` is C, the
     channels of a site. A frame comes and goes as one row of features, ``frame.reshape(*batch, -1)``
     of (*batch, *spatial, C_in): so that it walks as every cell does.
+
+    >>> cell = jaxrnn.conv_lstm(5, spatial=(4, 4), kernel=1)
+    >>> params = cell.init(jax.random.key(0), input_size=4 * 4 * 3)
+    >>> frame = jnp.ones((4, 4, 3))
+    >>> carry, y = cell.step(params, cell.initial_carry(params), frame.reshape(-1))
+    >>> y.reshape(4, 4, -1).shape
+    (4, 4, 5)
     """
 
     hidden_size: int

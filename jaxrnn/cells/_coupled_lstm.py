@@ -35,6 +35,14 @@ class CoupledLSTM(_declared.Declared):
         h'   = o ⊙ tanh(c')
 
     The bias of i begins at -1, which is the LSTM's 1 of its forget gate.
+
+    >>> cell = jaxrnn.coupled_lstm(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> params.w_x.shape                         # of three gates
+    (3, 15)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> y.shape
+    (5,)
     """
 
     hidden_size: int

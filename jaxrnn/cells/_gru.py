@@ -48,6 +48,14 @@ class GRU:
     and z) defaults to True for reset after, else False: so the default is PyTorch's and
     cuDNN's cell. `dataclasses.replace` with another reset keeps a recurrent bias that was given,
     and one that was not follows. `initializer` as in :class:`LSTM`.
+
+    >>> cell = jaxrnn.gru(5, reset="before")
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> params.w_x.shape, params.w_h.shape, params.b_h
+    ((3, 15), (5, 15), None)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> y.shape
+    (5,)
     """
 
     hidden_size: int

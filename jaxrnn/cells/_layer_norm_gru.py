@@ -38,6 +38,13 @@ class LayerNormGRU(_declared.Declared):
 
     with N as in :class:`LayerNormLSTM`. Here z is the share of the new, as in the paper: that of
     :class:`GRU` is 1 - z.
+
+    >>> cell = jaxrnn.layer_norm_gru(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> _, same = cell.step(params, cell.initial_carry(params), 10 * jnp.ones(3))
+    >>> bool(jnp.allclose(y, same, atol=1e-3))   # the scale of x does not matter
+    True
     """
 
     hidden_size: int

@@ -39,6 +39,14 @@ class LayerNormLSTM(_declared.Declared):
         h'         = σ(o) ⊙ tanh(N(c') ⊙ s_c + b_c)
 
     with N(a) = (a - mean) / √(variance + ε), ε = `epsilon`.
+
+    >>> cell = jaxrnn.layer_norm_lstm(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> params.scale_x.shape, params.scale_c.shape
+    ((20,), (5,))
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> y.shape
+    (5,)
     """
 
     hidden_size: int

@@ -51,6 +51,12 @@ class LRU(_declared.Declared):
 
     |λ| begins uniform on the ring from `r_min` to `r_max`, its phase between 0 and `max_phase`, and
     exp(γ) at √(1 - |λ|²). The carry of 16-bit params is complex64.
+
+    >>> cell = jaxrnn.lru(5, r_min=0.9, r_max=0.999)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> carry.h.dtype, y.dtype
+    (dtype('complex64'), dtype('float32'))
     """
 
     hidden_size: int

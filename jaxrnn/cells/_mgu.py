@@ -31,6 +31,14 @@ class MGU(_declared.Declared):
         f  = σ(x W_x + h W_h + b)
         n  = tanh(x W_x + (f ⊙ h) W_h + b)
         h' = (1 - f) ⊙ h + f ⊙ n
+
+    >>> cell = jaxrnn.mgu(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> params.w_x.shape                         # of one gate, and of what is new
+    (3, 10)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> y.shape
+    (5,)
     """
 
     hidden_size: int

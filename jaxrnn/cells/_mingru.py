@@ -29,6 +29,12 @@ class MinGRU(_declared.Declared):
     z  = σ(x W_x + b)
     n  = x W_x + b
     h' = (1 - z) ⊙ h + z ⊙ n
+
+    >>> layer = jaxrnn.unroll(jaxrnn.mingru(5), engine="associative")     # no loop of T steps
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> carry, ys = layer.apply(params, None, jnp.ones((6, 2, 3)))
+    >>> ys.shape
+    (6, 2, 5)
     """
 
     hidden_size: int

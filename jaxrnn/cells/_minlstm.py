@@ -32,6 +32,12 @@ class MinLSTM(_declared.Declared):
 
     The shares are computed as σ(±(log f - log i)), which does not divide 0 by 0 (their appendix
     B.2).
+
+    >>> cell = jaxrnn.minlstm(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> y.shape
+    (5,)
     """
 
     hidden_size: int

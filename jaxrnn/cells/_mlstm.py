@@ -48,6 +48,12 @@ class MLSTM(_declared.Declared):
         y    = o ⊙ c' q / max(|n' · q|, exp(-m'))
 
     (The bias of k is scaled too, as in the authors' code; eq. 25 adds it behind.)
+
+    >>> cell = jaxrnn.mlstm(4, heads=2)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> carry.c.shape, y.shape                   # a matrix for each head
+    ((2, 2, 2), (4,))
     """
 
     hidden_size: int

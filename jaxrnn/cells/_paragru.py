@@ -33,6 +33,14 @@ class ParaGRU(_declared.Declared):
         h'   = (1 - z) ⊙ h + z ⊙ n
 
     Its Jacobian is diagonal: ``unroll(paragru(256), engine="newton")`` walks all of time at once.
+
+    >>> cell = jaxrnn.paragru(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> y.shape
+    (5,)
+    >>> jaxrnn.engine.choose(cell, "newton", input_size=3).path           # all of time at once
+    'newton'
     """
 
     hidden_size: int

@@ -35,6 +35,14 @@ class PeepholeLSTM(_declared.Declared):
         c'   = f ⊙ c + i ⊙ g
         o    = σ(x W_x + h W_h + p ⊙ c' + b)
         h'   = o ⊙ tanh(c')
+
+    >>> cell = jaxrnn.peephole_lstm(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> params.p.shape                           # the peepholes
+    (15,)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> y.shape
+    (5,)
     """
 
     hidden_size: int

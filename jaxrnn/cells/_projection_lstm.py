@@ -42,6 +42,12 @@ class ProjectionLSTM(_declared.Declared):
         g       = tanh(x W_x + h W_h + b)
         c'      = f ⊙ c + i ⊙ g
         h'      = (o ⊙ tanh(c')) W_r          of P = `projection_size` features
+
+    >>> cell = jaxrnn.projection_lstm(5, projection_size=2)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> carry.h.shape, carry.c.shape, y.shape
+    ((2,), (5,), (2,))
     """
 
     hidden_size: int

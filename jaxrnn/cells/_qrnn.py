@@ -43,6 +43,12 @@ class QRNN(_declared.Declared):
         y  = o ⊙ c'
 
     The window is carried as its partial sums, so that each input is multiplied once, when it comes.
+
+    >>> cell = jaxrnn.qrnn(5, window=3)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> y.shape, [sums.shape for sums in carry.past]
+    ((5,), [(15,), (15,)])
     """
 
     hidden_size: int

@@ -44,6 +44,14 @@ class RGLRU(_declared.Declared):
 
     computed through log α = -8 r ⊙ softplus(-a), as the paper has it; h is
     float32 for 16-bit params.
+
+    >>> cell = jaxrnn.rg_lru(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> params.w_s.shape                         # None where I is H
+    (3, 5)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> y.shape
+    (5,)
     """
 
     hidden_size: int

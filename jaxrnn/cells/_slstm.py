@@ -47,6 +47,14 @@ class SLSTM(_declared.Declared):
     c'   = f ⊙ c + i ⊙ z
     n'   = f ⊙ n + i
     h'   = o ⊙ c' / n'
+
+    >>> cell = jaxrnn.slstm(4, heads=2, forget="exponential")
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> params.w_h.shape                         # a block for each head
+    (2, 2, 8)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> y.shape
+    (4,)
     """
 
     hidden_size: int

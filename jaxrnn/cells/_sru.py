@@ -39,6 +39,14 @@ class SRU(_declared.Declared):
         f, r = σ(x W_x + b)
         c'   = f ⊙ c + (1 - f) ⊙ n
         y    = r ⊙ tanh(c') + (1 - r) ⊙ x         x W_s where I is not H
+
+    >>> cell = jaxrnn.sru(5)
+    >>> params = cell.init(jax.random.key(0), input_size=5)
+    >>> params.w_s is None                       # x goes past as it is
+    True
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(5))
+    >>> y.shape
+    (5,)
     """
 
     hidden_size: int

@@ -44,6 +44,12 @@ class Vanilla:
 
     with φ tanh or relu (`activation`). At T = 1 from a zero carry it is one layer of a
     perceptron. `recurrent_bias` and `initializer` as in :class:`LSTM`.
+
+    >>> cell = jaxrnn.vanilla(5, activation="relu")
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> y.shape, bool((y >= 0).all())
+    ((5,), True)
     """
 
     hidden_size: int

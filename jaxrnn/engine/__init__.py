@@ -61,7 +61,16 @@ def walk(
     keep: Keep = "gates",
     matmul_dtype: MatmulDtype | None = None,
 ) -> tuple[Carry, jax.Array]:
-    """Final carry and ys (T, *batch, output_size); ys are zero where `when` says not valid."""
+    """Final carry and ys (T, *batch, output_size); ys are zero where `when` says not valid.
+
+    >>> from jaxrnn import engine
+    >>> cell = jaxrnn.gru(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> carry = cell.initial_carry(params, batch_shape=(2,))
+    >>> carry, ys = engine.walk(cell, params, carry, jnp.ones((6, 2, 3)), engine.when((6, 2)))
+    >>> ys.shape
+    (6, 2, 5)
+    """
     how = _How(reverse, engine, keep, matmul_dtype)
     asked = _asked(cell, params, carry, xs, when, masks, how)
 
@@ -90,7 +99,14 @@ def newton_turns(
     """How many turns ``engine="newton"`` takes where `layer`, an `unroll` without dropout, is asked
     so, and whether they settled; what did not is walked step by step. May be mapped and jitted.
 
-    ValueError where it does not fit."""
+    ValueError where it does not fit.
+
+    >>> layer = jaxrnn.unroll(jaxrnn.paragru(5), engine="newton")
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> turns = jaxrnn.engine.newton_turns(layer, params, None, jnp.ones((6, 2, 3)))
+    >>> bool(turns.settled.all()), bool(turns.count.max() <= 50)
+    (True, True)
+    """
     batch_shape = _checks.batch_shape_of(xs)
     if carry is None:
         carry = layer.initial_carry(params, batch_shape)
@@ -164,7 +180,14 @@ def _instant_of(cell: Cell, narrow: Any, reverse: bool) -> Callable:
 
 
 def read(cell: Cell, params: Any, carry: Any, x: Any) -> Reading:
-    """`cell.step` as it is read, at one instant x; TypeError where it cannot be."""
+    """`cell.step` as it is read, at one instant x; TypeError where it cannot be.
+
+    >>> cell = jaxrnn.gru(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> reading = jaxrnn.engine.read(cell, params, cell.initial_carry(params), jnp.ones(3))
+    >>> len(reading.joints)                                  # products of the carry
+    1
+    """
     try:
         return Reading(cell.step, params, carry, x)
     except Unread as why:
@@ -175,5 +198,14 @@ def read(cell: Cell, params: Any, carry: Any, x: Any) -> Reading:
 
 
 def rounded(cell: Cell, matmul_dtype: MatmulDtype, params: Any, carry: Any, x: Any) -> Callable:
-    """`cell.step` with the operands of its products rounded."""
+    """`cell.step` with the operands of its products rounded.
+
+    >>> cell = jaxrnn.gru(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> carry, x = cell.initial_carry(params), jnp.ones(3)
+    >>> step = jaxrnn.engine.rounded(cell, "bfloat16", params, carry, x)
+    >>> _, y = step(params, carry, x)
+    >>> y.dtype, bool(jnp.allclose(y, cell.step(params, carry, x)[1], atol=0.05))
+    (dtype('float32'), True)
+    """
     return _instant.laid(read(cell, params, carry, x), matmul_dtype, NO_MASKS)

@@ -35,7 +35,15 @@ NO_MASKS = Masks()
 
 class Places:
     """Where masks can be laid in a step that was read. `operands` and `weights` are forms in the
-    order of `Masks`; `rows` are those of the tables that token ids pick from."""
+    order of `Masks`; `rows` are those of the tables that token ids pick from.
+
+    >>> from jaxrnn import engine
+    >>> cell = jaxrnn.gru(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> reading = engine.read(cell, params, cell.initial_carry(params), jnp.ones(3))
+    >>> [form.shape for form in engine.Places(reading).weights.values()]
+    [(5, 10), (5, 5)]
+    """
 
     def __init__(self, reading: Reading):
         self.at: dict[int, tuple[int, int, Any, Any]] = {}

@@ -96,6 +96,11 @@ def from_torch(
 
     Raises InteropError in a sentence that names the tensor that is missing, too many, misshapen, of
     another dtype, or not finite.
+
+    >>> import torch
+    >>> layer, params, *_ = jaxrnn.interop.from_torch(torch.nn.LSTM(3, 5))
+    >>> layer, params.w_x.shape
+    (Unroll(cell=LSTM(hidden_size=5, recurrent_bias=True)), (3, 20))
     """
     state, modules = _state_of(source)
     taken = chosen(recurrent_modules(state), prefix)
@@ -190,6 +195,12 @@ def to_torch(
 
     Raises InteropError for what torch cannot hold: a GRU that resets before, levels that are not
     alike, a level that walks backwards alone.
+
+    >>> layer = jaxrnn.unroll(jaxrnn.lstm(5, recurrent_bias=True))
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> module, *_ = jaxrnn.interop.to_torch(layer, params)
+    >>> module
+    LSTM(3, 5)
     """
     torch = library()
     biases = _biases.Biases("torch", equivalent, bias)

@@ -85,7 +85,13 @@ class Module(NamedTuple):
 
 def recurrent_modules(state: Mapping[str, Any]) -> list[Module]:
     """The RNN, GRU and LSTM modules and cells of a state dict, in its order, by names and shapes
-    alone. What is misshapen or incomplete is told when it is taken."""
+    alone. What is misshapen or incomplete is told when it is taken.
+
+    >>> state = {"rnn.weight_ih_l0": np.ones((20, 3)), "rnn.weight_hh_l0": np.ones((20, 5))}
+    >>> (found,) = jaxrnn.interop.recurrent_modules(state)
+    >>> found.prefix, found.kind, found.input_size, found.hidden_size
+    ('rnn.', 'LSTM', 3, 5)
+    """
     found: dict[str, dict[str, Any]] = {}
     for name in state:
         if match := NAME.fullmatch(name):

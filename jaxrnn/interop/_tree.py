@@ -35,6 +35,12 @@ def from_tree(tree: Any, *, prefix: Any = None, activation: Activation | None = 
     layer alone walks backwards: it comes in as one that walks forwards.
 
     Raises InteropError where no cell is found, and for one that is not whole.
+
+    >>> cell = jaxrnn.gru(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> _, variables, *_ = jaxrnn.interop.to_linen(cell, params)
+    >>> jaxrnn.interop.from_tree({"encoder": variables["params"]}).model
+    Unroll(cell=GRU(hidden_size=5))
     """
     tree = _dicts(tree)
     if not isinstance(tree, Mapping):

@@ -29,6 +29,15 @@ class Unroll:
             carry, ys[t] = cell.step(params, carry, xs[t])
 
     compiled as one `lax.scan`. See :func:`unroll`.
+
+    >>> layer = jaxrnn.unroll(jaxrnn.gru(5))
+    >>> layer, layer.output_size
+    (Unroll(cell=GRU(hidden_size=5)), 5)
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> carry, ys = layer.apply(params, None, jnp.ones((6, 2, 3)))
+    >>> carry, y = layer.step(params, carry, jnp.ones((2, 3)))
+    >>> ys.shape, y.shape
+    ((6, 2, 5), (2, 5))
     """
 
     cell: Cell
@@ -191,5 +200,12 @@ def unroll(
     the cell are rounded to it and summed in float32 (not those inside its own `lax.scan`, `cond`
     or `while_loop`); params, carries, outputs and gradients keep
     their dtype. The smallest gradients vanish in float16: scale the loss.
+
+    >>> layer = jaxrnn.unroll(jaxrnn.gru(5), padding="held")
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> xs = jnp.ones((6, 2, 3))                                   # (T, B, I)
+    >>> carry, ys = layer.apply(params, None, xs, lengths=jnp.array([6, 4]))
+    >>> ys.shape, bool((ys[3, 1] == ys[5, 1]).all())
+    ((6, 2, 5), True)
     """
     return Unroll(cell, reverse, padding, engine, keep, dropout, matmul_dtype)

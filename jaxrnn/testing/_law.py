@@ -19,7 +19,14 @@ def everything(layer: Layer) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class Law:
-    """One sentence that is true of every layer that it `fits`; calling it checks one layer."""
+    """One sentence that is true of every layer that it `fits`; calling it checks one layer.
+
+    >>> from jaxrnn import testing
+    >>> law, layer = testing.LAWS["two_parts_are_the_whole"], jaxrnn.unroll(jaxrnn.mingru(4))
+    >>> law.fits(layer)
+    True
+    >>> law(layer, input_size=3, seed=0)                     # AssertionError where it is broken
+    """
 
     name: str
     check: Callable[[Case], None]

@@ -68,6 +68,12 @@ class Recipe:
     `seams` says for each unit, by a regular expression, where a text may be cut in two without a
     change to its tokens, though `clean` sees each part alone; bytes have the seams of characters.
     Without, a text is cleaned whole.
+
+    >>> from jaxrnn import text
+    >>> text.TIME_MACHINE.clean("Call me Ishmael.")
+    ['call me ishmael']
+    >>> text.TIME_MACHINE.vocabulary("aab", "char").tokens
+    ('<unk>', 'a', 'b')
     """
 
     name: str
@@ -165,7 +171,12 @@ RECIPES: dict[str, Recipe] = {"lyrics": LYRICS, "time_machine": TIME_MACHINE, "p
 
 
 def find_recipe(recipe: Recipe | RecipeName | str) -> Recipe:
-    """A recipe itself, or the one of that name; TextError where there is none."""
+    """A recipe itself, or the one of that name; TextError where there is none.
+
+    >>> from jaxrnn import text
+    >>> text.find_recipe("plain") is text.PLAIN
+    True
+    """
     if isinstance(recipe, Recipe):
         return recipe
     if not isinstance(recipe, str) or recipe not in get_args(RecipeName):

@@ -32,6 +32,15 @@ def optimizer(
     `learning_rate` a number, a `training.schedule` or a schedule of optax; or `rule` is an optax
     transformation, which has its own rate. Norms, moments and updates of 16-bit params are computed
     in float32.
+
+    >>> import optax
+    >>> from jaxrnn import training
+    >>> adam = training.optimizer("adam", 0.01, clip=1.0)
+    >>> decayed = training.optimizer(optax.adamw, training.schedule("cosine", 0.01, steps=100))
+    >>> params = {"w": jnp.ones(3)}
+    >>> updates, memory = adam.update({"w": jnp.ones(3)}, adam.init(params), params)
+    >>> [round(float(update), 4) for update in updates["w"]]
+    [-0.01, -0.01, -0.01]
     """
     if isinstance(rule, str):
         rule = OPTIMIZERS[_checks.one_of("optimizer", rule, get_args(Rule))]
@@ -55,7 +64,13 @@ def optimizer(
 
 def learning_rate(of: Any, step: int) -> float:
     """The rate at the update that `step` updates precede, of a schedule, a number, or an optimizer
-    that `optimizer` made of one."""
+    that `optimizer` made of one.
+
+    >>> from jaxrnn import training
+    >>> adam = training.optimizer("adam", training.schedule("linear", 0.5, steps=100, end=0.0))
+    >>> training.learning_rate(adam, step=50)
+    0.25
+    """
     if isinstance(of, optax.GradientTransformation):
         of = _rate(of)
     if callable(of):

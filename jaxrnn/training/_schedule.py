@@ -29,7 +29,12 @@ SCHEDULES = get_args(Shape)
 @dataclasses.dataclass(frozen=True)
 class Schedule:
     """A schedule of optax that is a value, equal where its fields are. Its rate is a leaf, so that
-    `training.epoch` compiles once for any. See :func:`schedule`."""
+    `training.epoch` compiles once for any. See :func:`schedule`.
+
+    >>> from jaxrnn import training
+    >>> training.schedule("cosine", 0.01, steps=100) == training.Schedule("cosine", 0.01, 100)
+    True
+    """
 
     name: Shape
     rate: float
@@ -60,6 +65,10 @@ def schedule(
 
     Raises ValueError for an unknown name, with the nearest; for a rate that is not positive; for a
     warm-up that leaves no update; and for an `end` outside of [0, 1], or of 0 for the exponential.
+
+    >>> rate = jaxrnn.training.schedule("linear", 1.0, steps=100, warmup=10, end=0.5)
+    >>> [round(float(rate(step)), 2) for step in (0, 5, 10, 55, 100, 1000)]
+    [0.0, 0.5, 1.0, 0.75, 0.5, 0.5]
     """
     _known(name)
     rate, steps = positive_number("rate", rate), _checks.positive("steps", steps)

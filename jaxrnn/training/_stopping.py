@@ -20,6 +20,14 @@ class EarlyStopping:
             stopping = stopping.update(score)
             if stopping.improved: ...           # keep these params: they are the best
             if stopping.should_stop: break
+
+    >>> stopping = jaxrnn.training.EarlyStopping(patience=2)
+    >>> for score in (3.0, 2.0, 2.5, 2.1, 1.0):
+    ...     stopping = stopping.update(score)
+    ...     if stopping.should_stop:
+    ...         break
+    >>> score, stopping.best
+    (2.1, 2.0)
     """
 
     patience: int
