@@ -29,7 +29,8 @@ help:
 	@echo "make test-all  the same with the slow ones"
 	@echo "make lint      ruff and pyright"
 	@echo "make format    let ruff lay out the code and mend what it can"
-	@echo "make docs      the book, in docs/_build/html; its pages are run while it is built"
+	@echo "make docs      the book, in docs/_build/html; its pages are run while it is built,"
+	@echo "               and then the examples in the docstrings"
 	@echo "make accelerators  what XLA makes of jaxrnn for a GPU and a TPU that are not here"
 	@echo "make setup     only install: $(VENV) with everything to work on jaxrnn"
 	@echo "make clean     remove what these leave, .venv too"
@@ -58,6 +59,7 @@ format: $(VENV)/.ready-dev
 
 docs: $(VENV)/.ready-docs
 	@$(python) -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	@$(python) docs/examples.py
 	@echo "open docs/_build/html/index.html"
 
 # In an environment of its own: compilers of CUDA and of a TPU, and no driver.

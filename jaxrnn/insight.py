@@ -53,11 +53,11 @@ def gradient_reach(
     """‖∂loss(y_T)/∂h_t‖ for every t, in one backward pass: where it falls as the lag grows the
     gradient vanishes, where it rises it explodes (Hochreiter 1991; Pascanu et al. 2013).
 
-            >>> layer = jaxrnn.unroll(jaxrnn.vanilla(4))
-        >>> params = layer.init(jax.random.key(0), 3)
-        >>> reach = jaxrnn.insight.gradient_reach(layer, params, None, jnp.ones((9, 2, 3)))
-        >>> reach.norms.shape
-        (9,)
+    >>> layer = jaxrnn.unroll(jaxrnn.vanilla(4))
+    >>> params = layer.init(jax.random.key(0), 3)
+    >>> reach = jaxrnn.insight.gradient_reach(layer, params, None, jnp.ones((9, 2, 3)))
+    >>> reach.norms.shape
+    (9,)
 
     xs (T, B, I), or token ids (T, B); `carry` as in ``layer.apply``. `loss` takes the last output
     (B, F); without it, it is the sum of all its numbers. Raises TypeError for what is no layer,
@@ -163,9 +163,9 @@ def spectral_radii(params: Any) -> dict[str, np.ndarray]:
     not finite. A linear walk grows where it is above 1 and fades below; σ and tanh only make that
     less. Where `w_r` projects what it reads, the two are no such matrix, and left out.
 
-            >>> params = jaxrnn.gru(4).init(jax.random.key(0), 3)
-        >>> {name: radii.shape for name, radii in jaxrnn.insight.spectral_radii(params).items()}
-        {'.w_h': (3,)}
+    >>> params = jaxrnn.gru(4).init(jax.random.key(0), 3)
+    >>> {name: radii.shape for name, radii in jaxrnn.insight.spectral_radii(params).items()}
+    {'.w_h': (3,)}
     """
     found, leaves = {}, jax.tree_util.tree_leaves_with_path(params)
     names = {tuple(map(_key, path)) for path, _ in leaves}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import jax
@@ -12,6 +13,17 @@ from jaxrnn import _checks, _faces, _types
 from jaxrnn._types import Carry, Layer, Params
 
 __all__ = ["Cell", "RNN"]
+
+
+class _Signature:
+    """What `help` shows of a module: its class is called as `__init__` says, which NNX' metaclass
+    hides, and itself as `__call__` says."""
+
+    def __get__(self, module: Any, owner: Any) -> inspect.Signature:
+        if module is not None:
+            return inspect.signature(module.__call__)
+        signature = inspect.signature(owner.__init__)
+        return signature.replace(parameters=[*signature.parameters.values()][1:])
 
 
 class RNN(nnx.Module):
@@ -36,6 +48,8 @@ class RNN(nnx.Module):
     Raises TypeError where `layer` is not a layer, and where it is not clear where the params come
     from; all else is for the layer to judge.
     """
+
+    __signature__: Any = _Signature()
 
     def __init__(
         self,
@@ -97,6 +111,8 @@ class Cell(nnx.RNNCellBase):
     It is made as :class:`RNN` is, of `input_size` and `rngs`, or of `params`. What walks is Flax's
     scan: `RNN` of this module is the faster one, and knows masks, resets and documents.
     """
+
+    __signature__: Any = _Signature()
 
     def __init__(
         self,

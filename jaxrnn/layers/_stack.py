@@ -106,7 +106,8 @@ def stack(layers: Sequence[Layer], *, dropout: float = 0.0) -> Stack:
     """Layers -> one deep layer, bottom first. While a ``key`` is given, each number that goes from
     one layer to the next is dropped with probability `dropout` (Zaremba et al. 2014).
 
-    >>> layer = jaxrnn.stack([jaxrnn.unroll(jaxrnn.gru(5)), jaxrnn.unroll(jaxrnn.gru(5))], dropout=0.5)
+    >>> gru = jaxrnn.unroll(jaxrnn.gru(5))
+    >>> layer = jaxrnn.stack([gru, gru], dropout=0.5)
     >>> params = layer.init(jax.random.key(0), input_size=3)
     >>> carry, ys = layer.apply(params, None, jnp.ones((6, 2, 3)), key=jax.random.key(1))
     >>> ys.shape, len(params), len(carry)

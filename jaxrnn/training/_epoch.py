@@ -85,9 +85,9 @@ def epoch(
     >>> params, adam = lm.init(jax.random.key(0)), training.optimizer("adam", 0.01, clip=1.0)
     >>> carry = lm.initial_carry(params, batch_shape=(2,))
     >>> tokens = jnp.arange(4 * 7 * 2).reshape(4, 7, 2) % 7                # (N, T + 1, B)
+    >>> inputs, targets = tokens[:, :-1], tokens[:, 1:]
     >>> state = training.start(params, adam, carry)
-    >>> for _ in range(2):
-    ...     state, report = training.epoch(lm.loss, adam, state, tokens[:, :-1], tokens[:, 1:], carry)
+    >>> state, report = training.epoch(lm.loss, adam, state, inputs, targets, carry)
     >>> report.loss.shape, bool(report.loss[-1] < report.loss[0])
     ((4,), True)
     """
