@@ -10,11 +10,13 @@ import contextlib
 import doctest
 import importlib
 import inspect
+import os
 import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -65,8 +67,16 @@ def run(runner: doctest.DocTestRunner, name: str, value: Any) -> None:
             runner.run(test)
 
 
+def _compile_fast() -> None:
+    """As the tests do by day: most of the time is compiling."""
+    sys.path.append(str(Path(__file__).resolve().parent.parent / "tests"))
+    from _program_cache import FAST_TO_COMPILE
+
+    os.environ["XLA_FLAGS"] = " ".join([os.environ.get("XLA_FLAGS", ""), *FAST_TO_COMPILE])
+
+
 def main(*words: str) -> int:
-    jax.config.update("jax_disable_most_optimizations", True)  # most of the time is compiling
+    _compile_fast()
     warnings.simplefilter("ignore", UserWarning)  # `testing` says what it does not do in float32
     runner = doctest.DocTestRunner(optionflags=FLAGS)
     for name, value in public():
