@@ -18,6 +18,9 @@ EXTRA ?= dev
 python := $(VENV)/bin/python
 # One test process a core (each wants some 1.5 GB, so no more than 8); a free one takes work over.
 pytest := $(python) -m pytest -q -n auto --maxprocesses 8 --dist worksteal
+# Fails where a public name lacks a type. --verifytypes finds packages by the `python` of PATH alone.
+verify_types = PATH="$(abspath $(VENV))/bin:$$PATH" PYTHONPATH=. \
+  $(python) -m pyright --verifytypes jaxrnn --ignoreexternal
 
 .PHONY: help setup demo test test-all lint format docs accelerators wheel clean
 .NOTPARALLEL:
@@ -28,7 +31,8 @@ help:
 	@echo "make test-all  the same with the slow ones"
 	@echo "make lint      ruff and pyright"
 	@echo "make format    let ruff lay out the code and mend what it can"
-	@echo "make docs      the book, in docs/_build/html; its pages are run while it is built"
+	@echo "make docs      the book, in docs/_build/html; its pages are run while it is built,"
+	@echo "               and then the examples in the docstrings"
 	@echo "make accelerators  what XLA makes of jaxrnn for a GPU and a TPU that are not here"
 	@echo "make wheel     the package as it is published, tried from an empty folder"
 	@echo "make setup     only install: $(VENV) with everything to work on jaxrnn"
@@ -50,6 +54,7 @@ lint: $(VENV)/.ready-dev
 	@$(python) -m ruff check .
 	@$(python) -m ruff format --check .
 	@$(python) -m pyright --pythonpath $(python)
+	@told=$$($(verify_types)) || { echo "$$told"; exit 1; }
 
 format: $(VENV)/.ready-dev
 	@$(python) -m ruff check --fix .
@@ -58,6 +63,7 @@ format: $(VENV)/.ready-dev
 docs: $(VENV)/.ready-docs
 	@$(python) -m sphinx -q -W --keep-going -b html docs docs/_build/html
 	@$(python) docs/check.py
+	@$(python) docs/examples.py
 	@echo "open docs/_build/html/index.html"
 
 # Built, installed in an environment of its own, and used from an empty folder.

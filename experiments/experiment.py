@@ -61,7 +61,8 @@ class Experiment:
         if t.schedule == "constant" and not t.warmup:
             return t.learning_rate
         updates = t.epochs * len(self.starts(1))
-        return training.schedule(t.schedule, t.learning_rate, updates, t.warmup)
+        name: Any = t.schedule  # which is judged there
+        return training.schedule(name, t.learning_rate, updates, t.warmup)
 
     def rate_at(self, update: int) -> float:
         rate = self._rate
@@ -150,7 +151,8 @@ def prepare(name: str, settings: Settings | None = None) -> Experiment:
     said = asked.text
     own = corpus.name in (preset.settings.text.corpus, preset.fallback, *text.CORPORA)
     cut = (preset.cut if own else 0) if said.cut is None else said.cut
-    encoded = text.encode(corpus, said.recipe, cut or None, said.unit, _token_folder(asked, cut))
+    rule = text.find_recipe(said.recipe or corpus.recipe)
+    encoded = text.encode(corpus, rule, cut or None, said.unit, _token_folder(asked, cut))
     whole = _length(corpus, asked) if cut else len(encoded.ids)
     parts = text.split(encoded.ids, said.validation, said.test)
     prefixes = said.prefixes or _own_prefixes(corpus, encoded)

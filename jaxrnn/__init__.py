@@ -2,6 +2,7 @@
 
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
+from typing import Any as _Any
 
 from jaxrnn import engine, generation
 from jaxrnn._describe import build, describe
@@ -142,7 +143,7 @@ _ROOMS = (
 )
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> _Any:
     if name in _ROOMS:
         return _import_module(f"jaxrnn.{name}")
     raise AttributeError(f"module 'jaxrnn' has no attribute {name!r}")

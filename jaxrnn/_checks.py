@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from inspect import signature
-from typing import Any
+from typing import Any, Literal, cast, get_args
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,8 @@ from jaxrnn._values import flag as flag
 from jaxrnn._values import one_of as one_of
 from jaxrnn._values import positive as positive
 from jaxrnn._values import quote as quote
+
+MatmulDtype = Literal["bfloat16", "float16"]
 
 
 def cell(who: str, value: Any) -> None:
@@ -57,7 +59,7 @@ def float_dtype(dtype: Any) -> jnp.dtype:
     return canonical
 
 
-def narrow(name: str, value: Any) -> str | None:
+def narrow(name: str, value: Any) -> MatmulDtype | None:
     """The name of a 16-bit float that the operands of products may be rounded to, or None."""
     if value is None:
         return None
@@ -65,8 +67,8 @@ def narrow(name: str, value: Any) -> str | None:
         dtype = jnp.dtype(value).name
     except TypeError:
         raise TypeError(f"`{name}` must name a dtype, got {quote(value)}.") from None
-    one_of(name, dtype, ("bfloat16", "float16"))
-    return dtype
+    one_of(name, dtype, get_args(MatmulDtype))
+    return cast(MatmulDtype, dtype)
 
 
 def key(value: Any) -> None:

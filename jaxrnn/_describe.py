@@ -47,6 +47,9 @@ def describe(model: Any) -> dict[str, Any]:
 
     Raises DescriptionError for what it cannot say: another object, a lambda, a number that is not
     finite, a class of yours that is called as one of jaxrnn's.
+
+    >>> jaxrnn.describe(jaxrnn.unroll(jaxrnn.gru(5, reset="before")))
+    {'class': 'Unroll', 'cell': {'class': 'GRU', 'hidden_size': 5, 'reset': 'before'}}
     """
     return _of_class(model, type(model).__name__)
 
@@ -57,6 +60,10 @@ def build(description: Mapping[str, Any], classes: Iterable[Any] = ()) -> Any:
 
     Raises DescriptionError for a name that nobody gave, for fields that a class does not have, and
     for what the class itself refuses.
+
+    >>> layer = jaxrnn.unroll(jaxrnn.gru(5, reset="before"))
+    >>> jaxrnn.build(jaxrnn.describe(layer)) == layer
+    True
     """
     known: dict[str, Any] = dict(_OWN)
     for each in classes:

@@ -21,7 +21,15 @@ from jaxrnn.dropout import drop, rate
 
 @dataclasses.dataclass(frozen=True)
 class LanguageModel:
-    """A layer that reads tokens, and a linear head: O_t = H_t W + b. See `language_model`."""
+    """A layer that reads tokens, and a linear head: O_t = H_t W + b. See `language_model`.
+
+    >>> lm = jaxrnn.LanguageModel(jaxrnn.unroll(jaxrnn.gru(5)), vocab_size=7)
+    >>> params = lm.init(jax.random.key(0))
+    >>> tokens = jnp.ones((6, 2), jnp.int32)
+    >>> loss, carry = lm.loss(params, None, tokens[:-1], tokens[1:])
+    >>> loss.shape, carry.h.shape
+    ((), (2, 5))
+    """
 
     layer: Layer
     vocab_size: int
@@ -32,7 +40,7 @@ class LanguageModel:
 
     __repr__ = brief
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "vocab_size", _checks.positive("vocab_size", self.vocab_size))
         _checks.layer("language_model", self.layer)
         _checks.one_of("initializer", self.initializer, get_args(HeadInitializer))
@@ -180,5 +188,12 @@ def language_model(
     reads, is dropped while a ``key`` is given, anew at each instant; what is kept is scaled by
     1 / (1 - dropout) (Zaremba et al. 2014). One-hot inputs are not dropped: see
     :class:`jaxrnn.Dropout`.
+
+    >>> layer = jaxrnn.unroll(jaxrnn.gru(5))
+    >>> lm = jaxrnn.language_model(layer, vocab_size=7, embedding=5, tied=True)
+    >>> params = lm.init(jax.random.key(0))
+    >>> carry, logits = lm.apply(params, None, jnp.ones((6, 2), jnp.int32))
+    >>> logits.shape, params.embedding.shape, params.head.w
+    ((6, 2, 7), (7, 5), None)
     """
     return LanguageModel(layer, vocab_size, initializer, embedding, tied, dropout)

@@ -19,6 +19,10 @@ def cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:
 
     A target outside 0…V-1 gives NaN, in the loss and in every gradient that depends on it, so that
     it cannot pass unseen.
+
+    >>> logits = jnp.zeros((2, 4))                # four ids, all alike: log 4 nats
+    >>> [round(float(nats), 3) for nats in jaxrnn.cross_entropy(logits, jnp.array([3, 0]))]
+    [1.386, 1.386]
     """
     logits, targets = vary_alike((logits, targets_like(logits, targets)))
     known = _known(logits, targets)

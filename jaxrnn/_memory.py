@@ -51,6 +51,13 @@ def estimate_bytes(
     program needs up to some 3 G N H more for each layer (G gates: 4, 3, 1). `input_size` (H where
     it is None) only counts where inputs are dropped. 16-bit params are kept in float32 too by
     ``"chunks"`` and by the plain scan, for their gradients are added up in it.
+
+    >>> layer = jaxrnn.unroll(jaxrnn.lstm(256))
+    >>> jaxrnn.estimate_bytes(layer, T=100, batch=32) // 10**6          # 4 bytes of 5 N H
+    16
+    >>> less = jaxrnn.unroll(jaxrnn.lstm(256), keep="carries")
+    >>> jaxrnn.estimate_bytes(less, T=100, batch=32) // 10**6
+    3
     """
     _checks.layer("estimate_bytes", layer)
     T = _checks.positive("T", T)

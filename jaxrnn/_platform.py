@@ -6,17 +6,24 @@ The choice is part of the key of `jax.jit`'s cache, as JAX's own settings are.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 import jax
 
-PLATFORMS = ("cpu", "gpu", "cuda", "rocm", "tpu")
+Platform = Literal["cpu", "gpu", "cuda", "rocm", "tpu"]
+PLATFORMS = get_args(Platform)
 _asked: Any = jax.make_user_context(None)
 
 
-def traced_for(platform: str) -> Any:
+def traced_for(platform: Platform | str) -> Any:
     """``with traced_for("cuda"):`` traces programs for that platform, wherever it is: ``"cpu"``,
-    ``"gpu"``, ``"cuda"``, ``"rocm"`` or ``"tpu"``, else ValueError."""
+    ``"gpu"``, ``"cuda"``, ``"rocm"`` or ``"tpu"``, else ValueError.
+
+    >>> from jaxrnn import engine
+    >>> with engine.traced_for("gpu"):
+    ...     engine.choose(jaxrnn.mingru(5), input_size=3).path
+    'associative'
+    """
     if platform not in PLATFORMS:
         raise ValueError(f"a program is traced for one of {PLATFORMS}, not for {platform!r:.60}.")
     return _asked(platform)

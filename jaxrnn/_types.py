@@ -31,6 +31,9 @@ class Cell(Protocol):
     `apply` too is a layer (those that walk forwards have a `step`), and no cell.
 
     A cell whose `step` also reads token ids, x (*batch) of integers, says ``takes_tokens = True``.
+
+    >>> isinstance(jaxrnn.lstm(5), jaxrnn.Cell), isinstance(jaxrnn.lstm(5), jaxrnn.Layer)
+    (True, False)
     """
 
     @property
@@ -57,6 +60,9 @@ class Layer(Protocol):
 
     A layer of one's own may also have a `step` as a cell has it, the walk of one instant:
     `Stack.step` asks it of each of its layers.
+
+    >>> isinstance(jaxrnn.unroll(jaxrnn.lstm(5)), jaxrnn.Layer)
+    True
     """
 
     @property

@@ -50,7 +50,9 @@ def flag(name: str, value: Any) -> None:
         raise TypeError(f"`{name}` must be True or False, got {quote(value)}.")
 
 
-def one_of(name: str, value: Any, choices: Sequence[str]) -> None:
+def one_of(name: str, value: Any, choices: Sequence[str]) -> Any:
+    """`value`, which must be one of `choices`, `get_args` of its Literal."""
     if not isinstance(value, str) or value not in choices:  # an array would compare each number
         listed = ", ".join(map(repr, choices))
         raise ValueError(f"`{name}` must be one of {listed}, got {quote(value)}.")
+    return value

@@ -15,7 +15,7 @@ from jaxrnn._axes import automatic
 from jaxrnn._types import Carry, brief
 from jaxrnn.engine import Masks, Places
 
-training_without_key = jax.make_user_context(False)
+training_without_key: Any = jax.make_user_context(False)
 """Whether `training.epoch` runs without a key. JAX caches traces by it too: so a function that was
 traced elsewhere is looked at again."""
 
@@ -43,6 +43,14 @@ class Dropout:
     rate ⊙ old + (1 - rate) ⊙ new. Both are deterministic. Masks do not change within a row, also
     where `resets` begin another document. Under `jax.shard_map` or `jax.vmap` over the batch, one
     key means the same masks on every part: fold `jax.lax.axis_index` into it.
+
+    >>> layer = jaxrnn.unroll(jaxrnn.lstm(5), dropout=jaxrnn.Dropout(inputs=0.2, recurrent=0.2))
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> xs = jnp.ones((6, 2, 3))
+    >>> _, training = layer.apply(params, None, xs, key=jax.random.key(1))
+    >>> _, plain = layer.apply(params, None, xs)
+    >>> bool(jnp.allclose(training, plain))
+    False
     """
 
     inputs: float = 0.0
@@ -52,7 +60,7 @@ class Dropout:
 
     __repr__ = brief
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in ("inputs", "recurrent", "weights"):
             object.__setattr__(self, name, rate(name, getattr(self, name)))
         if isinstance(self.zoneout, (tuple, list)):

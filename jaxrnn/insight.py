@@ -53,12 +53,11 @@ def gradient_reach(
     """‖∂loss(y_T)/∂h_t‖ for every t, in one backward pass: where it falls as the lag grows the
     gradient vanishes, where it rises it explodes (Hochreiter 1991; Pascanu et al. 2013).
 
-        >>> import jax, jaxrnn
-        >>> layer = jaxrnn.unroll(jaxrnn.vanilla(4))
-        >>> params = layer.init(jax.random.key(0), 3)
-        >>> reach = jaxrnn.insight.gradient_reach(layer, params, None, jax.numpy.ones((9, 2, 3)))
-        >>> reach.norms.shape
-        (9,)
+    >>> layer = jaxrnn.unroll(jaxrnn.vanilla(4))
+    >>> params = layer.init(jax.random.key(0), 3)
+    >>> reach = jaxrnn.insight.gradient_reach(layer, params, None, jnp.ones((9, 2, 3)))
+    >>> reach.norms.shape
+    (9,)
 
     xs (T, B, I), or token ids (T, B); `carry` as in ``layer.apply``. `loss` takes the last output
     (B, F); without it, it is the sum of all its numbers. Raises TypeError for what is no layer,
@@ -119,7 +118,14 @@ def gate_saturation(layer: Any, params: Params, carry: Carry | None, xs: jax.Arr
     along xs (T, B, I). A gate that is always shut or open has no gradient; of an LSTM they are
     f, i, o of the first level, then of the next.
 
-    Raises as `gradient_reach` does."""
+    Raises as `gradient_reach` does.
+
+    >>> layer = jaxrnn.unroll(jaxrnn.lstm(4))
+    >>> params = layer.init(jax.random.key(0), 3)
+    >>> gates = jaxrnn.insight.gate_saturation(layer, params, None, jnp.ones((9, 2, 3)))
+    >>> len(gates), all(0 < gate.mean < 1 for gate in gates)
+    (3, True)
+    """
     xs = jnp.asarray(xs)
     carry = _begin("gate_saturation", layer, params, carry, xs)
     return [Gate(*map(float, of)) for of in np.asarray(_saturation(layer, params, carry, xs))]
@@ -157,10 +163,9 @@ def spectral_radii(params: Any) -> dict[str, np.ndarray]:
     not finite. A linear walk grows where it is above 1 and fades below; σ and tanh only make that
     less. Where `w_r` projects what it reads, the two are no such matrix, and left out.
 
-        >>> import jax, jaxrnn
-        >>> params = jaxrnn.gru(4).init(jax.random.key(0), 3)
-        >>> {name: radii.shape for name, radii in jaxrnn.insight.spectral_radii(params).items()}
-        {'.w_h': (3,)}
+    >>> params = jaxrnn.gru(4).init(jax.random.key(0), 3)
+    >>> {name: radii.shape for name, radii in jaxrnn.insight.spectral_radii(params).items()}
+    {'.w_h': (3,)}
     """
     found, leaves = {}, jax.tree_util.tree_leaves_with_path(params)
     names = {tuple(map(_key, path)) for path, _ in leaves}
@@ -185,7 +190,11 @@ def _key(entry: Any) -> str:
 
 def clipped_fraction(norms: Any, clip: float) -> float:
     """The part of the updates whose gradient was longer than `clip`: of the norms (N) that
-    `training.epoch` reports."""
+    `training.epoch` reports.
+
+    >>> jaxrnn.insight.clipped_fraction([0.5, 2.0, 3.0, 0.1], clip=1.0)
+    0.5
+    """
     return float(np.mean(np.asarray(norms) > clip)) if np.size(norms) else 0.0
 
 

@@ -23,13 +23,13 @@ class RNN(nn.Module):
     ``["0"]["1"]["w_x"]`` for the backward half of a bidirectional layer at the bottom of a stack.
     `input_size` is needed where xs are token ids; else it is read from xs.
 
-    ::
-
-        layer = jaxrnn.unroll(jaxrnn.lstm(5))
-        rnn = jaxrnn.linen.RNN(layer)
-        variables = rnn.init(jax.random.key(0), xs)
-        carry, ys = rnn.apply(variables, xs)       # xs (T, *batch, 3) -> ys (T, *batch, 5)
-        params = jaxrnn.linen.from_dict(layer, 3, variables["params"]["layer"])
+    >>> layer, xs = jaxrnn.unroll(jaxrnn.lstm(5)), jnp.ones((6, 2, 3))
+    >>> rnn = jaxrnn.linen.RNN(layer)
+    >>> variables = rnn.init(jax.random.key(0), xs)
+    >>> carry, ys = rnn.apply(variables, xs)       # xs (T, *batch, 3) -> ys (T, *batch, 5)
+    >>> params = jaxrnn.linen.from_dict(layer, 3, variables["params"]["layer"])
+    >>> ys.shape, params.w_x.shape
+    ((6, 2, 5), (3, 20))
 
     Raises TypeError where `layer` is not a layer, ValueError for tokens without `input_size` and
     for params of another layer; all else is for the layer to judge.
@@ -40,7 +40,7 @@ class RNN(nn.Module):
     batch_major: bool = False
     param_dtype: Any = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _checks.layer("RNN", self.layer)
         _checks.flag("batch_major", self.batch_major)
         super().__post_init__()
@@ -90,11 +90,13 @@ class RNN(nn.Module):
 
 
 class Cell(nn.RNNCellBase):
-    """A cell, one of your own too, for `flax.linen.RNN` and `flax.linen.Bidirectional`::
+    """A cell, one of your own too, for `flax.linen.RNN` and `flax.linen.Bidirectional`.
 
-        rnn = nn.RNN(jaxrnn.linen.Cell(jaxrnn.mingru(5), 3))
-        variables = rnn.init(jax.random.key(0), xs)
-        ys = rnn.apply(variables, xs)              # xs (*batch, T, 3) -> ys (*batch, T, 5)
+    >>> from flax import linen as nn
+    >>> rnn, xs = nn.RNN(jaxrnn.linen.Cell(jaxrnn.mingru(5), 3)), jnp.ones((2, 6, 3))
+    >>> variables = rnn.init(jax.random.key(0), xs)
+    >>> rnn.apply(variables, xs).shape             # xs (*batch, T, 3) -> ys (*batch, T, 5)
+    (2, 6, 5)
 
     Its params are `to_dict` of the cell's, under ``"cell"``. What walks is Flax's scan: `RNN` of
     this module is the faster one, and knows masks, resets and documents.
@@ -104,15 +106,15 @@ class Cell(nn.RNNCellBase):
     input_size: int
     param_dtype: Any = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _checks.cell("Cell", self.cell)
         super().__post_init__()
 
-    def setup(self):
+    def setup(self) -> None:
         def drawn(key: jax.Array) -> Any:
             return to_dict(self.cell.init(key, self.input_size, self.param_dtype))
 
-        self.tree = self.param("cell", drawn)
+        self.tree: Any = self.param("cell", drawn)
 
     def cell_params(self) -> Params:
         """The cell's params, as ``cell.init`` gives them."""
@@ -134,7 +136,12 @@ class Cell(nn.RNNCellBase):
 
 def to_dict(params: Params) -> Any:
     """A layer's params as a nested dict of arrays with string keys: fields by name, members of
-    a tuple by index ("0", "1", …). A None, such as the `b_h` of a cell without, is left out."""
+    a tuple by index ("0", "1", …). A None, such as the `b_h` of a cell without, is left out.
+
+    >>> params = jaxrnn.lstm(5).init(jax.random.key(0), input_size=3)
+    >>> {name: leaf.shape for name, leaf in jaxrnn.linen.to_dict(params).items()}
+    {'w_x': (3, 20), 'w_h': (5, 20), 'b': (20,)}
+    """
     tree = {}
     for path, leaf in _named(params).items():
         if not path:
@@ -152,6 +159,11 @@ def from_dict(layer: Layer | _types.Cell, input_size: int, tree: Any) -> Params:
 
     Keys may be integers too, as in ``nnx.to_pure_dict``. Raises ValueError where `tree` has
     other names than this layer's.
+
+    >>> cell = jaxrnn.lstm(5)
+    >>> tree = jaxrnn.linen.to_dict(cell.init(jax.random.key(0), input_size=3))
+    >>> jaxrnn.linen.from_dict(cell, 3, tree).w_x.shape
+    (3, 20)
     """
     form = jax.eval_shape(lambda key: layer.init(key, input_size), jax.random.key(0))
     want, got = _named(form), _named(tree)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import jax
@@ -14,6 +15,17 @@ from jaxrnn._types import Carry, Layer, Params
 __all__ = ["Cell", "RNN"]
 
 
+class _Signature:
+    """What `help` shows of a module: its class is called as `__init__` says, which NNX' metaclass
+    hides, and itself as `__call__` says."""
+
+    def __get__(self, module: Any, owner: Any) -> inspect.Signature:
+        if module is not None:
+            return inspect.signature(module.__call__)
+        signature = inspect.signature(owner.__init__)
+        return signature.replace(parameters=[*signature.parameters.values()][1:])
+
+
 class RNN(nnx.Module):
     """A layer, and its params as `nnx.Param`; the mathematics is the layer's.
 
@@ -24,17 +36,20 @@ class RNN(nnx.Module):
     ``params.w_x`` is ``('params', 'w_x')`` in ``nnx.state``; the backward half of a bidirectional
     layer at the bottom of a stack has ``('params', 0, 1, 'w_x')``. A `b_h` of None has no path.
 
-    ::
-
-        layer = jaxrnn.unroll(jaxrnn.lstm(5))
-        rnn = jaxrnn.nnx.RNN(layer, 3, rngs=nnx.Rngs(0))
-        carry, ys = rnn(xs)                        # xs (T, *batch, 3) -> ys (T, *batch, 5)
-        carry, ys = rnn(xs, carry)                 # go on from there
-        carry, ys = layer.apply(rnn.layer_params(), carry, xs)
+    >>> from flax import nnx
+    >>> layer, xs = jaxrnn.unroll(jaxrnn.lstm(5)), jnp.ones((6, 2, 3))
+    >>> rnn = jaxrnn.nnx.RNN(layer, 3, rngs=nnx.Rngs(0))
+    >>> carry, ys = rnn(xs)                        # xs (T, *batch, 3) -> ys (T, *batch, 5)
+    >>> carry, ys = rnn(xs, carry)                 # go on from there
+    >>> carry, ys = layer.apply(rnn.layer_params(), carry, xs)
+    >>> ys.shape
+    (6, 2, 5)
 
     Raises TypeError where `layer` is not a layer, and where it is not clear where the params come
     from; all else is for the layer to judge.
     """
+
+    __signature__: Any = _Signature()
 
     def __init__(
         self,
@@ -48,10 +63,10 @@ class RNN(nnx.Module):
     ):
         _checks.layer("RNN", layer)
         _checks.flag("batch_major", batch_major)
-        self.layer = nnx.static(layer)
+        self.layer: Layer = nnx.static(layer)
         self.batch_major = batch_major
         self.deterministic = False
-        self.params = _given("RNN", layer, input_size, rngs, params, param_dtype)
+        self.params: Any = _given("RNN", layer, input_size, rngs, params, param_dtype)
 
     def layer_params(self) -> Params:
         """The layer's params, as ``layer.init`` gives them: plain arrays, no Param."""
@@ -86,14 +101,18 @@ class RNN(nnx.Module):
 
 
 class Cell(nnx.RNNCellBase):
-    """A cell, one of your own too, with its params, for `flax.nnx.RNN` and `Bidirectional`::
+    """A cell, one of your own too, with its params, for `flax.nnx.RNN` and `Bidirectional`.
 
-        rnn = nnx.RNN(jaxrnn.nnx.Cell(jaxrnn.mingru(5), 3, rngs=nnx.Rngs(0)))
-        ys = rnn(xs)                               # xs (*batch, T, 3) -> ys (*batch, T, 5)
+    >>> from flax import nnx
+    >>> rnn = nnx.RNN(jaxrnn.nnx.Cell(jaxrnn.mingru(5), 3, rngs=nnx.Rngs(0)))
+    >>> rnn(jnp.ones((2, 6, 3))).shape             # xs (*batch, T, 3) -> ys (*batch, T, 5)
+    (2, 6, 5)
 
     It is made as :class:`RNN` is, of `input_size` and `rngs`, or of `params`. What walks is Flax's
     scan: `RNN` of this module is the faster one, and knows masks, resets and documents.
     """
+
+    __signature__: Any = _Signature()
 
     def __init__(
         self,
@@ -105,8 +124,8 @@ class Cell(nnx.RNNCellBase):
         param_dtype: Any = None,
     ):
         _checks.cell("Cell", cell)
-        self.cell = nnx.static(cell)
-        self.params = _given("Cell", cell, input_size, rngs, params, param_dtype)
+        self.cell: _types.Cell = nnx.static(cell)
+        self.params: Any = _given("Cell", cell, input_size, rngs, params, param_dtype)
 
     def cell_params(self) -> Params:
         """The cell's params, as ``cell.init`` gives them: plain arrays, no Param."""

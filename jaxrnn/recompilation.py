@@ -34,6 +34,11 @@ class Guard:
 
     signatures: what it was compiled for, in order, each a dict from the path of a leaf of the
     arguments to its `jax.typeof` or, for a static argument, its repr.
+
+    >>> guard = jaxrnn.recompilation.watch(lambda xs: 2 * xs)
+    >>> y = jax.jit(guard)(jnp.ones(3))
+    >>> len(guard.signatures)
+    1
     """
 
     def __init__(self, fn: Callable[..., Any], limit: int, error: bool):
@@ -157,6 +162,14 @@ def watch(fn: Callable[..., Any], limit: int = 8, *, error: bool = False) -> Gua
     It sees what `fn` itself is given: put it directly under `jax.jit`, for inside `jax.vmap` the
     mapped axis is out of sight. Raises TypeError for what is not callable, and for a function that
     is jitted already; ValueError for a limit below 1.
+
+    >>> from jaxrnn import recompilation
+    >>> step = recompilation.watch(lambda xs: 2 * xs, limit=2)
+    >>> fast = jax.jit(step)
+    >>> for T in (3, 4, 3, 4):
+    ...     ys = fast(jnp.ones(T))
+    >>> len(step.signatures)
+    2
     """
     _checks.flag("error", error)
     if not callable(fn) or isinstance(fn, jax.stages.Wrapped):

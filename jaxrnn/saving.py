@@ -59,6 +59,10 @@ def save(
 
     Raises DescriptionError for a model that cannot be described, and ModelFileError for params that
     are not of this model, that hold NaN, and where the file cannot be written.
+
+    >>> layer = jaxrnn.unroll(jaxrnn.gru(5))
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> jaxrnn.save("model.safetensors", layer, params, notes={"epochs": 3})
     """
     description = describe(model)
     leaves = _named_leaves(params)
@@ -85,12 +89,26 @@ def load(path: str | os.PathLike[str], classes: Iterable[Any] = ()) -> tuple[Any
 
     Raises ModelFileError in one sentence for a file that is damaged, cut short, of another format,
     or whose tensors are not the model's: missing, too many, of another shape or dtype, or NaN.
+
+    >>> cell = jaxrnn.gru(5)
+    >>> jaxrnn.save("model.safetensors", cell, cell.init(jax.random.key(0), input_size=3))
+    >>> model, params = jaxrnn.load("model.safetensors")
+    >>> model, params.w_x.shape
+    (GRU(hidden_size=5), (3, 15))
     """
     return read(path, classes)[:2]
 
 
 def read(path: str | os.PathLike[str], classes: Iterable[Any] = ()) -> Model:
-    """All that a file holds, as `load` reads it: also its text recipe and notes."""
+    """All that a file holds, as `load` reads it: also its text recipe and notes.
+
+    >>> from jaxrnn import saving
+    >>> cell = jaxrnn.gru(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> jaxrnn.save("model.safetensors", cell, params, notes={"epochs": 3})
+    >>> saving.read("model.safetensors").notes
+    {'epochs': 3}
+    """
     arrays, said = _model_file.read(path)
     meta = _meta(path, said)
     where = f"{os.fspath(path)}"

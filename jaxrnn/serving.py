@@ -16,7 +16,7 @@ from jax import export as jax_export
 
 from jaxrnn import _checks, _model_file
 from jaxrnn._model_file import ModelFileError as ModelFileError
-from jaxrnn._platform import platform, traced_for
+from jaxrnn._platform import Platform, platform, traced_for
 from jaxrnn._types import Params
 
 
@@ -27,7 +27,7 @@ def export(
     *,
     input_size: int | None = None,
     lengths: bool = False,
-    platforms: Sequence[str] | None = None,
+    platforms: Sequence[Platform] | None = None,
 ) -> jax_export.Exported:
     """Write a layer or language model with its params to one file, by `jax.export`::
 
@@ -46,6 +46,14 @@ def export(
 
     Raises TypeError where `model` is a cell, ValueError for a layer without `input_size`, and
     ModelFileError where the file cannot be written.
+
+    >>> layer = jaxrnn.unroll(jaxrnn.gru(5))
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> exported = jaxrnn.serving.export("model.stablehlo", layer, params, input_size=3)
+    >>> call = jax.export.deserialize(open("model.stablehlo", "rb").read()).call
+    >>> ys, h = call(jnp.ones((6, 2, 3)), *jaxrnn.serving.start(layer, params, batch_size=2))
+    >>> ys.shape, h.shape
+    ((6, 2, 5), (2, 5))
     """
     if not hasattr(model, "apply"):
         raise TypeError(f"export needs a layer or a language model, got {_checks.quote(model)}.")
@@ -87,6 +95,12 @@ def _bytes(exported: jax_export.Exported) -> bytes:
 
 
 def start(model: Any, params: Params, batch_size: int) -> list[np.ndarray]:
-    """The leaves of the initial carry of `batch_size` rows, in the order that the program takes."""
+    """The leaves of the initial carry of `batch_size` rows, in the order that the program takes.
+
+    >>> layer = jaxrnn.unroll(jaxrnn.lstm(5))
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> [leaf.shape for leaf in jaxrnn.serving.start(layer, params, batch_size=2)]    # h, c
+    [(2, 5), (2, 5)]
+    """
     size = _checks.positive("batch_size", batch_size)
     return [np.asarray(leaf) for leaf in jax.tree.leaves(model.initial_carry(params, (size,)))]

@@ -24,6 +24,16 @@ def test_every_function_of_the_door_is_in_the_reference(name):
     assert name in told or name in rooms or name in CELLS  # a page a cell, made by docs/conf.py
 
 
+def test_every_function_and_class_has_an_example(monkeypatch):
+    """`make docs` runs them."""
+    monkeypatch.syspath_prepend(str(DOCS))
+    import examples  # pyright: ignore[reportMissingImports]
+
+    called = {n: value for n, value in examples.public() if not examples.is_container(value)}
+    assert len(called) > 100
+    assert not [name for name, value in called.items() if ">>> " not in (value.__doc__ or "")]
+
+
 def test_every_page_is_in_the_table_of_contents():
     listed = set(re.findall(r"^([\w/]+)$", (DOCS / "index.md").read_text("utf-8"), re.M))
     pages = {p.relative_to(DOCS).with_suffix("").as_posix() for p in DOCS.rglob("*.md")}

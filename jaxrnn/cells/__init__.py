@@ -1,5 +1,7 @@
 """One file a cell: its containers, and its equation. `CELLS` has all, by name."""
 
+from typing import Any
+
 from jaxrnn.cells._conv_lstm import ConvLSTM, ConvLSTMParams, conv_lstm
 from jaxrnn.cells._coupled_lstm import CoupledLSTM, CoupledLSTMParams, coupled_lstm
 from jaxrnn.cells._gru import GRU, GRUCarry, GRUParams, gru
@@ -26,7 +28,7 @@ from jaxrnn.cells._slstm import SLSTM, SLSTMCarry, SLSTMParams, slstm
 from jaxrnn.cells._sru import SRU, SRUCarry, SRUParams, sru
 from jaxrnn.cells._vanilla import Vanilla, VanillaCarry, VanillaParams, vanilla
 
-CELLS = {
+CELLS: dict[str, type[Any]] = {
     "conv_lstm": conv_lstm,
     "coupled_lstm": coupled_lstm,
     "gru": gru,

@@ -45,6 +45,13 @@ class ConvLSTM(_declared.Declared):
     every axis). Without `peepholes`, p is 0: Keras' and Flax's cell. `hidden_size` is C, the
     channels of a site. A frame comes and goes as one row of features, ``frame.reshape(*batch, -1)``
     of (*batch, *spatial, C_in): so that it walks as every cell does.
+
+    >>> cell = jaxrnn.conv_lstm(5, spatial=(4, 4), kernel=1)
+    >>> params = cell.init(jax.random.key(0), input_size=4 * 4 * 3)
+    >>> frame = jnp.ones((4, 4, 3))
+    >>> carry, y = cell.step(params, cell.initial_carry(params), frame.reshape(-1))
+    >>> y.reshape(4, 4, -1).shape
+    (4, 4, 5)
     """
 
     hidden_size: int
@@ -56,7 +63,7 @@ class ConvLSTM(_declared.Declared):
     Carry = LSTMCarry
     takes_tokens = False
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "spatial", _sizes("spatial", self.spatial))
         one = not isinstance(self.kernel, tuple | list)
@@ -80,7 +87,7 @@ class ConvLSTM(_declared.Declared):
     def input_size_of(self, params: Any) -> int:
         return math.prod(self.spatial) * np.shape(params.w_x)[-2]
 
-    def declare(self, input_size: int) -> dict:
+    def declare(self, input_size: int) -> _declared.Begins:
         channels, rest = divmod(input_size, math.prod(self.spatial))
         if rest or not channels:
             raise ValueError(
@@ -110,10 +117,12 @@ class ConvLSTM(_declared.Declared):
             shape, lambda key, shape, dtype: flat.draw(key, flat.shape, dtype).reshape(shape)
         )
 
-    def initial_carry(self, params, batch_shape=()):
+    def initial_carry(self, params: ConvLSTMParams, batch_shape: tuple[int, ...] = ()) -> LSTMCarry:
         return LSTMCarry(*(self.zeros(params, *batch_shape, self.output_size) for _ in range(2)))
 
-    def step(self, params, carry, x):
+    def step(
+        self, params: ConvLSTMParams, carry: LSTMCarry, x: jax.Array
+    ) -> tuple[LSTMCarry, jax.Array]:
         """x (*batch, prod(spatial) · C_in) -> y = h' (*batch, prod(spatial) · C)."""
         self.check(params, carry, x)
         a = plus(self._seen(params.w_x, x) + self._seen(params.w_h, carry.h), params.b)

@@ -35,6 +35,14 @@ class CoupledLSTM(_declared.Declared):
         h'   = o ⊙ tanh(c')
 
     The bias of i begins at -1, which is the LSTM's 1 of its forget gate.
+
+    >>> cell = jaxrnn.coupled_lstm(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> params.w_x.shape                         # of three gates
+    (3, 15)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> y.shape
+    (5,)
     """
 
     hidden_size: int
@@ -42,7 +50,7 @@ class CoupledLSTM(_declared.Declared):
     Params = CoupledLSTMParams
     Carry = LSTMCarry
 
-    def declare(self, input_size: int) -> dict:
+    def declare(self, input_size: int) -> _declared.Begins:
         H = self.hidden_size
         return {
             "w_x": _declared.glorot(input_size, 3, H),
@@ -50,10 +58,14 @@ class CoupledLSTM(_declared.Declared):
             "b": _declared.bias(H, -1, 0, 0),
         }
 
-    def initial_carry(self, params, batch_shape=()):
+    def initial_carry(
+        self, params: CoupledLSTMParams, batch_shape: tuple[int, ...] = ()
+    ) -> LSTMCarry:
         return LSTMCarry(*(self.zeros(params, *batch_shape, self.hidden_size) for _ in range(2)))
 
-    def step(self, params, carry, x):
+    def step(
+        self, params: CoupledLSTMParams, carry: LSTMCarry, x: jax.Array
+    ) -> tuple[LSTMCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
         self.check(params, carry, x)
         a = plus(inputs(params.w_x, x) + carry.h @ params.w_h, params.b)

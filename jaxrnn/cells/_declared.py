@@ -22,6 +22,9 @@ class Begin(NamedTuple):
     draw: Callable[[jax.Array, tuple[int, ...], Any], jax.Array]
 
 
+Begins = dict[str, Begin | None]  # None for a param that is not there
+
+
 class Declared(abc.ABC):
     """What the cells share that say their params by name: `init`, and a check of what is given to
     `step`. A cell of this kind has `Params` and `Carry`, its containers, and `declare`."""
@@ -32,14 +35,14 @@ class Declared(abc.ABC):
     hidden_size: int
 
     @abc.abstractmethod
-    def declare(self, input_size: int) -> dict[str, Begin | None]:
-        """Every param by name; None for one that is not there."""
+    def declare(self, input_size: int) -> Begins:
+        """Every param by name."""
 
     @abc.abstractmethod
     def initial_carry(self, params: Any, batch_shape: tuple[int, ...] = ()) -> Any:
         """The carry before the first step; every leaf leads with `batch_shape`."""
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "hidden_size", _checks.positive("hidden_size", self.hidden_size))
 
     __repr__ = brief

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxrnn import _checks, _containers
 from jaxrnn._types import Follows, brief
 from jaxrnn.cells import _affine, _initializers
+from jaxrnn.cells._initializers import Initializer
 
 GATES = 3  # in the order r z n
 Reset = Literal["after", "before"]
@@ -47,14 +48,22 @@ class GRU:
     and z) defaults to True for reset after, else False: so the default is PyTorch's and
     cuDNN's cell. `dataclasses.replace` with another reset keeps a recurrent bias that was given,
     and one that was not follows. `initializer` as in :class:`LSTM`.
+
+    >>> cell = jaxrnn.gru(5, reset="before")
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> params.w_x.shape, params.w_h.shape, params.b_h
+    ((3, 15), (5, 15), None)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> y.shape
+    (5,)
     """
 
     hidden_size: int
     reset: Reset = "after"
     recurrent_bias: bool | None = None
-    initializer: _initializers.Name | _initializers.Scheme = "glorot_orthogonal"
+    initializer: Initializer = "glorot_orthogonal"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _checks.one_of("reset", self.reset, get_args(Reset))
         if self.recurrent_bias is None or isinstance(self.recurrent_bias, Follows):
             object.__setattr__(self, "recurrent_bias", Follows(self.reset == "after"))

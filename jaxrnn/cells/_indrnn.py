@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import get_args
 
 import jax
 
@@ -31,6 +32,14 @@ class IndRNN(_declared.Declared):
         h' = φ(x W_x + u ⊙ h + b)
 
     with φ relu or tanh (`activation`). |u| above 1 grows with time: T steps bear |u| ≤ 2^(1/T).
+
+    >>> cell = jaxrnn.indrnn(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> params.u.shape                           # one weight for each unit
+    (5,)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> y.shape
+    (5,)
     """
 
     hidden_size: int
@@ -39,11 +48,11 @@ class IndRNN(_declared.Declared):
     Params = IndRNNParams
     Carry = VanillaCarry
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
-        _checks.one_of("activation", self.activation, tuple(ACTIVATIONS))
+        _checks.one_of("activation", self.activation, get_args(Activation))
 
-    def declare(self, input_size: int) -> dict:
+    def declare(self, input_size: int) -> _declared.Begins:
         H = self.hidden_size
         return {
             "w_x": _declared.glorot(input_size, 1, H),
@@ -51,10 +60,14 @@ class IndRNN(_declared.Declared):
             "b": _declared.zeros(H),
         }
 
-    def initial_carry(self, params, batch_shape=()):
+    def initial_carry(
+        self, params: IndRNNParams, batch_shape: tuple[int, ...] = ()
+    ) -> VanillaCarry:
         return VanillaCarry(self.zeros(params, *batch_shape, self.hidden_size))
 
-    def step(self, params, carry, x):
+    def step(
+        self, params: IndRNNParams, carry: VanillaCarry, x: jax.Array
+    ) -> tuple[VanillaCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
         self.check(params, carry, x)
         a = plus(inputs(params.w_x, x), params.b) + times(carry.h, params.u)

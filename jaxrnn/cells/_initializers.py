@@ -8,7 +8,7 @@ last. ``forget_gate`` is the index of the gate that keeps the memory, or None.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from jaxrnn import _checks, _containers
 
 Name = Literal["glorot_orthogonal", "small_normal", "pytorch_uniform"]
 Scheme = Callable[..., tuple[jax.Array, jax.Array, jax.Array, jax.Array]]
+Initializer = Name | Scheme
 
 
 def glorot_orthogonal(key, input_size, hidden_size, gates, forget_gate, dtype):
@@ -77,16 +78,15 @@ schemes: dict[Name, Scheme] = {
 }
 
 
-def scheme(initializer: Name | Scheme) -> Scheme:
+def scheme(initializer: Initializer) -> Scheme:
     """The scheme of that name, or the function itself."""
     if callable(initializer):
         return initializer
-    _checks.one_of("initializer", initializer, tuple(schemes))
-    return schemes[initializer]
+    return schemes[_checks.one_of("initializer", initializer, get_args(Name))]
 
 
 def draw(
-    initializer: Name | Scheme,
+    initializer: Initializer,
     params_type: type,
     key: jax.Array,
     *,

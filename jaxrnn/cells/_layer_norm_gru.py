@@ -38,6 +38,13 @@ class LayerNormGRU(_declared.Declared):
 
     with N as in :class:`LayerNormLSTM`. Here z is the share of the new, as in the paper: that of
     :class:`GRU` is 1 - z.
+
+    >>> cell = jaxrnn.layer_norm_gru(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> _, same = cell.step(params, cell.initial_carry(params), 10 * jnp.ones(3))
+    >>> bool(jnp.allclose(y, same, atol=1e-3))   # the scale of x does not matter
+    True
     """
 
     hidden_size: int
@@ -46,11 +53,11 @@ class LayerNormGRU(_declared.Declared):
     Params = LayerNormGRUParams
     Carry = GRUCarry
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         _checks.above_zero("epsilon", self.epsilon)
 
-    def declare(self, input_size: int) -> dict:
+    def declare(self, input_size: int) -> _declared.Begins:
         H = self.hidden_size
         return {
             "w_x": _declared.glorot(input_size, 3, H),
@@ -61,10 +68,14 @@ class LayerNormGRU(_declared.Declared):
             "b_n": _declared.zeros(H),
         }
 
-    def initial_carry(self, params, batch_shape=()):
+    def initial_carry(
+        self, params: LayerNormGRUParams, batch_shape: tuple[int, ...] = ()
+    ) -> GRUCarry:
         return GRUCarry(self.zeros(params, *batch_shape, self.hidden_size))
 
-    def step(self, params, carry, x):
+    def step(
+        self, params: LayerNormGRUParams, carry: GRUCarry, x: jax.Array
+    ) -> tuple[GRUCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
         self.check(params, carry, x)
         h = carry.h

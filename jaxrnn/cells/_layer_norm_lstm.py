@@ -39,6 +39,14 @@ class LayerNormLSTM(_declared.Declared):
         h'         = σ(o) ⊙ tanh(N(c') ⊙ s_c + b_c)
 
     with N(a) = (a - mean) / √(variance + ε), ε = `epsilon`.
+
+    >>> cell = jaxrnn.layer_norm_lstm(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> params.scale_x.shape, params.scale_c.shape
+    ((20,), (5,))
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> y.shape
+    (5,)
     """
 
     hidden_size: int
@@ -47,11 +55,11 @@ class LayerNormLSTM(_declared.Declared):
     Params = LayerNormLSTMParams
     Carry = LSTMCarry
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         _checks.above_zero("epsilon", self.epsilon)
 
-    def declare(self, input_size: int) -> dict:
+    def declare(self, input_size: int) -> _declared.Begins:
         H = self.hidden_size
         return {
             "w_x": _declared.glorot(input_size, 4, H),
@@ -63,10 +71,14 @@ class LayerNormLSTM(_declared.Declared):
             "shift_c": _declared.zeros(H),
         }
 
-    def initial_carry(self, params, batch_shape=()):
+    def initial_carry(
+        self, params: LayerNormLSTMParams, batch_shape: tuple[int, ...] = ()
+    ) -> LSTMCarry:
         return LSTMCarry(*(self.zeros(params, *batch_shape, self.hidden_size) for _ in range(2)))
 
-    def step(self, params, carry, x):
+    def step(
+        self, params: LayerNormLSTMParams, carry: LSTMCarry, x: jax.Array
+    ) -> tuple[LSTMCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
         self.check(params, carry, x)
         a_x = times(layer_norm(inputs(params.w_x, x), self.epsilon), params.scale_x)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxrnn import _containers
 from jaxrnn._types import brief
 from jaxrnn.cells import _affine, _initializers
+from jaxrnn.cells._initializers import Initializer
 
 GATES = 4  # in the order i f g o
 
@@ -49,13 +50,22 @@ class LSTM:
     `initializer` is ``"glorot_orthogonal"`` (forget bias 1), ``"small_normal"`` (N(0, 0.01²),
     biases zero), ``"pytorch_uniform"`` (U(±1/√H) throughout), or a scheme of your own
     (`jaxrnn.cells._initializers` tells its form).
+
+    >>> cell = jaxrnn.lstm(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> params.b[::5].tolist()                   # of i f g o
+    [0.0, 1.0, 0.0, 0.0]
+    >>> carry = cell.initial_carry(params, batch_shape=(2,))
+    >>> carry, y = cell.step(params, carry, jnp.ones((2, 3)))
+    >>> carry.h.shape, carry.c.shape
+    ((2, 5), (2, 5))
     """
 
     hidden_size: int
     recurrent_bias: bool = False
-    initializer: _initializers.Name | _initializers.Scheme = "glorot_orthogonal"
+    initializer: Initializer = "glorot_orthogonal"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _affine.check_fields(self)
 
     __repr__ = brief

@@ -31,6 +31,14 @@ class MGU(_declared.Declared):
         f  = σ(x W_x + h W_h + b)
         n  = tanh(x W_x + (f ⊙ h) W_h + b)
         h' = (1 - f) ⊙ h + f ⊙ n
+
+    >>> cell = jaxrnn.mgu(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> params.w_x.shape                         # of one gate, and of what is new
+    (3, 10)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> y.shape
+    (5,)
     """
 
     hidden_size: int
@@ -38,7 +46,7 @@ class MGU(_declared.Declared):
     Params = MGUParams
     Carry = GRUCarry
 
-    def declare(self, input_size: int) -> dict:
+    def declare(self, input_size: int) -> _declared.Begins:
         H = self.hidden_size
         return {
             "w_x": _declared.glorot(input_size, 2, H),
@@ -46,10 +54,10 @@ class MGU(_declared.Declared):
             "b": _declared.zeros(2 * H),
         }
 
-    def initial_carry(self, params, batch_shape=()):
+    def initial_carry(self, params: MGUParams, batch_shape: tuple[int, ...] = ()) -> GRUCarry:
         return GRUCarry(self.zeros(params, *batch_shape, self.hidden_size))
 
-    def step(self, params, carry, x):
+    def step(self, params: MGUParams, carry: GRUCarry, x: jax.Array) -> tuple[GRUCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
         self.check(params, carry, x)
         x_f, x_n = jnp.split(plus(inputs(params.w_x, x), params.b), 2, axis=-1)

@@ -29,6 +29,12 @@ class MinGRU(_declared.Declared):
     z  = σ(x W_x + b)
     n  = x W_x + b
     h' = (1 - z) ⊙ h + z ⊙ n
+
+    >>> layer = jaxrnn.unroll(jaxrnn.mingru(5), engine="associative")     # no loop of T steps
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> carry, ys = layer.apply(params, None, jnp.ones((6, 2, 3)))
+    >>> ys.shape
+    (6, 2, 5)
     """
 
     hidden_size: int
@@ -36,14 +42,16 @@ class MinGRU(_declared.Declared):
     Params = MinGRUParams
     Carry = GRUCarry
 
-    def declare(self, input_size: int) -> dict:
+    def declare(self, input_size: int) -> _declared.Begins:
         H = self.hidden_size
         return {"w_x": _declared.glorot(input_size, 2, H), "b": _declared.zeros(2 * H)}
 
-    def initial_carry(self, params, batch_shape=()):
+    def initial_carry(self, params: MinGRUParams, batch_shape: tuple[int, ...] = ()) -> GRUCarry:
         return GRUCarry(self.zeros(params, *batch_shape, self.hidden_size))
 
-    def step(self, params, carry, x):
+    def step(
+        self, params: MinGRUParams, carry: GRUCarry, x: jax.Array
+    ) -> tuple[GRUCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
         self.check(params, carry, x)
         z, n = jnp.split(plus(inputs(params.w_x, x), params.b), 2, axis=-1)

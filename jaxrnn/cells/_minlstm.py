@@ -32,6 +32,12 @@ class MinLSTM(_declared.Declared):
 
     The shares are computed as σ(±(log f - log i)), which does not divide 0 by 0 (their appendix
     B.2).
+
+    >>> cell = jaxrnn.minlstm(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> y.shape
+    (5,)
     """
 
     hidden_size: int
@@ -39,14 +45,16 @@ class MinLSTM(_declared.Declared):
     Params = MinLSTMParams
     Carry = GRUCarry
 
-    def declare(self, input_size: int) -> dict:
+    def declare(self, input_size: int) -> _declared.Begins:
         H = self.hidden_size
         return {"w_x": _declared.glorot(input_size, 3, H), "b": _declared.bias(H, 1, 0, 0)}
 
-    def initial_carry(self, params, batch_shape=()):
+    def initial_carry(self, params: MinLSTMParams, batch_shape: tuple[int, ...] = ()) -> GRUCarry:
         return GRUCarry(self.zeros(params, *batch_shape, self.hidden_size))
 
-    def step(self, params, carry, x):
+    def step(
+        self, params: MinLSTMParams, carry: GRUCarry, x: jax.Array
+    ) -> tuple[GRUCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
         self.check(params, carry, x)
         f, i, n = jnp.split(plus(inputs(params.w_x, x), params.b), 3, axis=-1)

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxrnn import _checks, _containers
 from jaxrnn.cells import _declared, _stabilised
 from jaxrnn.cells._affine import inputs, plus
+from jaxrnn.cells._stabilised import Forget
 
 
 @_containers.params
@@ -47,20 +48,26 @@ class MLSTM(_declared.Declared):
         y    = o ⊙ c' q / max(|n' · q|, exp(-m'))
 
     (The bias of k is scaled too, as in the authors' code; eq. 25 adds it behind.)
+
+    >>> cell = jaxrnn.mlstm(4, heads=2)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> carry.c.shape, y.shape                   # a matrix for each head
+    ((2, 2, 2), (4,))
     """
 
     hidden_size: int
     heads: int = 1
-    forget: _stabilised.Forget = "sigmoid"
+    forget: Forget = "sigmoid"
 
     Params = MLSTMParams
     Carry = MLSTMCarry
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         _stabilised.check_fields(self)
 
-    def declare(self, input_size: int) -> dict:
+    def declare(self, input_size: int) -> _declared.Begins:
         H, heads = self.hidden_size, self.heads
         forget = _stabilised.forget_bias(self.forget, heads)
 
@@ -74,14 +81,16 @@ class MLSTM(_declared.Declared):
             "b_g": _declared.Begin((2 * heads,), gates),
         }
 
-    def initial_carry(self, params, batch_shape=()):
+    def initial_carry(self, params: MLSTMParams, batch_shape: tuple[int, ...] = ()) -> MLSTMCarry:
         sizes = (self.heads, self.hidden_size // self.heads)
         c = self.wide_zeros(params, *batch_shape, *sizes, sizes[1])
         n = self.wide_zeros(params, *batch_shape, *sizes)
         m = _stabilised.nothing(self.wide_zeros(params, *batch_shape, self.heads))
         return MLSTMCarry(c, n, m)
 
-    def step(self, params, carry, x):
+    def step(
+        self, params: MLSTMParams, carry: MLSTMCarry, x: jax.Array
+    ) -> tuple[MLSTMCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y (*batch, H)."""
         self.check(params, carry, x)
         q, k, v, o, log_i, log_f = self.parts(params, x)

@@ -33,6 +33,14 @@ class ParaGRU(_declared.Declared):
         h'   = (1 - z) ⊙ h + z ⊙ n
 
     Its Jacobian is diagonal: ``unroll(paragru(256), engine="newton")`` walks all of time at once.
+
+    >>> cell = jaxrnn.paragru(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> y.shape
+    (5,)
+    >>> jaxrnn.engine.choose(cell, "newton", input_size=3).path           # all of time at once
+    'newton'
     """
 
     hidden_size: int
@@ -40,7 +48,7 @@ class ParaGRU(_declared.Declared):
     Params = ParaGRUParams
     Carry = GRUCarry
 
-    def declare(self, input_size: int) -> dict:
+    def declare(self, input_size: int) -> _declared.Begins:
         H = self.hidden_size
         return {
             "w_x": _declared.glorot(input_size, 3, H),
@@ -48,10 +56,12 @@ class ParaGRU(_declared.Declared):
             "b": _declared.zeros(3 * H),
         }
 
-    def initial_carry(self, params, batch_shape=()):
+    def initial_carry(self, params: ParaGRUParams, batch_shape: tuple[int, ...] = ()) -> GRUCarry:
         return GRUCarry(self.zeros(params, *batch_shape, self.hidden_size))
 
-    def step(self, params, carry, x):
+    def step(
+        self, params: ParaGRUParams, carry: GRUCarry, x: jax.Array
+    ) -> tuple[GRUCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
         self.check(params, carry, x)
         h = carry.h

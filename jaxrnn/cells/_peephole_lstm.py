@@ -35,6 +35,14 @@ class PeepholeLSTM(_declared.Declared):
         c'   = f ⊙ c + i ⊙ g
         o    = σ(x W_x + h W_h + p ⊙ c' + b)
         h'   = o ⊙ tanh(c')
+
+    >>> cell = jaxrnn.peephole_lstm(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> params.p.shape                           # the peepholes
+    (15,)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> y.shape
+    (5,)
     """
 
     hidden_size: int
@@ -42,7 +50,7 @@ class PeepholeLSTM(_declared.Declared):
     Params = PeepholeLSTMParams
     Carry = LSTMCarry
 
-    def declare(self, input_size: int) -> dict:
+    def declare(self, input_size: int) -> _declared.Begins:
         H = self.hidden_size
         return {
             "w_x": _declared.glorot(input_size, 4, H),
@@ -51,10 +59,14 @@ class PeepholeLSTM(_declared.Declared):
             "p": _declared.zeros(3 * H),
         }
 
-    def initial_carry(self, params, batch_shape=()):
+    def initial_carry(
+        self, params: PeepholeLSTMParams, batch_shape: tuple[int, ...] = ()
+    ) -> LSTMCarry:
         return LSTMCarry(*(self.zeros(params, *batch_shape, self.hidden_size) for _ in range(2)))
 
-    def step(self, params, carry, x):
+    def step(
+        self, params: PeepholeLSTMParams, carry: LSTMCarry, x: jax.Array
+    ) -> tuple[LSTMCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
         self.check(params, carry, x)
         a = plus(inputs(params.w_x, x) + carry.h @ params.w_h, params.b)

@@ -42,6 +42,12 @@ class ProjectionLSTM(_declared.Declared):
         g       = tanh(x W_x + h W_h + b)
         c'      = f ⊙ c + i ⊙ g
         h'      = (o ⊙ tanh(c')) W_r          of P = `projection_size` features
+
+    >>> cell = jaxrnn.projection_lstm(5, projection_size=2)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> carry.h.shape, carry.c.shape, y.shape
+    ((2,), (5,), (2,))
     """
 
     hidden_size: int
@@ -51,7 +57,7 @@ class ProjectionLSTM(_declared.Declared):
     Params = ProjectionLSTMParams
     Carry = ProjectionLSTMCarry
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         P = _checks.positive("projection_size", self.projection_size)
         object.__setattr__(self, "projection_size", P)
@@ -61,7 +67,7 @@ class ProjectionLSTM(_declared.Declared):
     def output_size(self) -> int:
         return self.projection_size
 
-    def declare(self, input_size: int) -> dict:
+    def declare(self, input_size: int) -> _declared.Begins:
         H, P = self.hidden_size, self.projection_size
         return {
             "w_x": _declared.glorot(input_size, 4, H),
@@ -71,11 +77,15 @@ class ProjectionLSTM(_declared.Declared):
             "w_r": _declared.glorot(H, 1, P),
         }
 
-    def initial_carry(self, params, batch_shape=()):
+    def initial_carry(
+        self, params: ProjectionLSTMParams, batch_shape: tuple[int, ...] = ()
+    ) -> ProjectionLSTMCarry:
         sizes = self.projection_size, self.hidden_size
         return ProjectionLSTMCarry(*(self.zeros(params, *batch_shape, size) for size in sizes))
 
-    def step(self, params, carry, x):
+    def step(
+        self, params: ProjectionLSTMParams, carry: ProjectionLSTMCarry, x: jax.Array
+    ) -> tuple[ProjectionLSTMCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, P)."""
         self.check(params, carry, x)
         a = plus(plus(inputs(params.w_x, x) + carry.h @ params.w_h, params.b), params.b_h)

@@ -43,6 +43,12 @@ class QRNN(_declared.Declared):
         y  = o ⊙ c'
 
     The window is carried as its partial sums, so that each input is multiplied once, when it comes.
+
+    >>> cell = jaxrnn.qrnn(5, window=3)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> y.shape, [sums.shape for sums in carry.past]
+    ((5,), [(15,), (15,)])
     """
 
     hidden_size: int
@@ -51,14 +57,14 @@ class QRNN(_declared.Declared):
     Params = QRNNParams
     Carry = QRNNCarry
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "window", _checks.positive("window", self.window))
 
     def input_size_of(self, params: Any) -> int:
         return np.shape(params.w_x)[1]
 
-    def declare(self, input_size: int) -> dict:
+    def declare(self, input_size: int) -> _declared.Begins:
         H, k = self.hidden_size, self.window
         flat = _declared.glorot(k * input_size, 3, H)
 
@@ -70,12 +76,14 @@ class QRNN(_declared.Declared):
             "b": _declared.zeros(3 * H),
         }
 
-    def initial_carry(self, params, batch_shape=()):
+    def initial_carry(self, params: QRNNParams, batch_shape: tuple[int, ...] = ()) -> QRNNCarry:
         H = self.hidden_size
         past = [self.zeros(params, *batch_shape, 3 * H) for _ in range(self.window - 1)]
         return QRNNCarry(self.zeros(params, *batch_shape, H), tuple(past))
 
-    def step(self, params, carry, x):
+    def step(
+        self, params: QRNNParams, carry: QRNNCarry, x: jax.Array
+    ) -> tuple[QRNNCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y (*batch, H)."""
         self.check(params, carry, x)
         newest, *later = [inputs(w, x) for w in params.w_x[::-1]]

@@ -44,6 +44,14 @@ class RGLRU(_declared.Declared):
 
     computed through log α = -8 r ⊙ softplus(-a), as the paper has it; h is
     float32 for 16-bit params.
+
+    >>> cell = jaxrnn.rg_lru(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> params.w_s.shape                         # None where I is H
+    (3, 5)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> y.shape
+    (5,)
     """
 
     hidden_size: int
@@ -51,7 +59,7 @@ class RGLRU(_declared.Declared):
     Params = RGLRUParams
     Carry = GRUCarry
 
-    def declare(self, input_size: int) -> dict:
+    def declare(self, input_size: int) -> _declared.Begins:
         H = self.hidden_size
         return {
             "w_x": _declared.glorot(input_size, 2, H),
@@ -60,10 +68,12 @@ class RGLRU(_declared.Declared):
             "w_s": None if input_size == H else _declared.glorot(input_size, 1, H),
         }
 
-    def initial_carry(self, params, batch_shape=()):
+    def initial_carry(self, params: RGLRUParams, batch_shape: tuple[int, ...] = ()) -> GRUCarry:
         return GRUCarry(self.wide_zeros(params, *batch_shape, self.hidden_size))
 
-    def step(self, params, carry, x):
+    def step(
+        self, params: RGLRUParams, carry: GRUCarry, x: jax.Array
+    ) -> tuple[GRUCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
         self.check(params, carry, x)
         sums, wide = plus(inputs(params.w_x, x), params.b), carry.h.dtype

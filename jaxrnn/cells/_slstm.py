@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jaxrnn import _containers
 from jaxrnn.cells import _declared, _stabilised
 from jaxrnn.cells._affine import inputs, plus
+from jaxrnn.cells._stabilised import Forget
 
 
 @_containers.params
@@ -46,20 +47,28 @@ class SLSTM(_declared.Declared):
     c'   = f ⊙ c + i ⊙ z
     n'   = f ⊙ n + i
     h'   = o ⊙ c' / n'
+
+    >>> cell = jaxrnn.slstm(4, heads=2, forget="exponential")
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> params.w_h.shape                         # a block for each head
+    (2, 2, 8)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> y.shape
+    (4,)
     """
 
     hidden_size: int
     heads: int = 1
-    forget: _stabilised.Forget = "sigmoid"
+    forget: Forget = "sigmoid"
 
     Params = SLSTMParams
     Carry = SLSTMCarry
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         _stabilised.check_fields(self)
 
-    def declare(self, input_size: int) -> dict:
+    def declare(self, input_size: int) -> _declared.Begins:
         H, D = self.hidden_size, self.hidden_size // self.heads
         block, forget = _declared.orthogonal(D, 4, D), _stabilised.forget_bias(self.forget, H)
 
@@ -76,12 +85,14 @@ class SLSTM(_declared.Declared):
             "b": _declared.Begin((4 * H,), bias),
         }
 
-    def initial_carry(self, params, batch_shape=()):
+    def initial_carry(self, params: SLSTMParams, batch_shape: tuple[int, ...] = ()) -> SLSTMCarry:
         shape = *batch_shape, self.hidden_size
         c, n, m = (self.wide_zeros(params, *shape) for _ in range(3))
         return SLSTMCarry(self.zeros(params, *shape), c, n, _stabilised.nothing(m))
 
-    def step(self, params, carry, x):
+    def step(
+        self, params: SLSTMParams, carry: SLSTMCarry, x: jax.Array
+    ) -> tuple[SLSTMCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""
         self.check(params, carry, x)
         a = plus(inputs(params.w_x, x), params.b) + self._mixed(params.w_h, carry.h)

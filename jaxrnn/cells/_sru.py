@@ -39,6 +39,14 @@ class SRU(_declared.Declared):
         f, r = σ(x W_x + b)
         c'   = f ⊙ c + (1 - f) ⊙ n
         y    = r ⊙ tanh(c') + (1 - r) ⊙ x         x W_s where I is not H
+
+    >>> cell = jaxrnn.sru(5)
+    >>> params = cell.init(jax.random.key(0), input_size=5)
+    >>> params.w_s is None                       # x goes past as it is
+    True
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(5))
+    >>> y.shape
+    (5,)
     """
 
     hidden_size: int
@@ -46,7 +54,7 @@ class SRU(_declared.Declared):
     Params = SRUParams
     Carry = SRUCarry
 
-    def declare(self, input_size: int) -> dict:
+    def declare(self, input_size: int) -> _declared.Begins:
         H = self.hidden_size
         return {
             "w_x": _declared.glorot(input_size, 3, H),
@@ -54,10 +62,10 @@ class SRU(_declared.Declared):
             "w_s": None if input_size == H else _declared.glorot(input_size, 1, H),
         }
 
-    def initial_carry(self, params, batch_shape=()):
+    def initial_carry(self, params: SRUParams, batch_shape: tuple[int, ...] = ()) -> SRUCarry:
         return SRUCarry(self.zeros(params, *batch_shape, self.hidden_size))
 
-    def step(self, params, carry, x):
+    def step(self, params: SRUParams, carry: SRUCarry, x: jax.Array) -> tuple[SRUCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y (*batch, H)."""
         self.check(params, carry, x)
         n, fr = jnp.split(inputs(params.w_x, x), [self.hidden_size], axis=-1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +13,6 @@ from jaxrnn._checks import quote
 from jaxrnn.cells import _declared
 
 Forget = Literal["sigmoid", "exponential"]
-FORGETS = ("sigmoid", "exponential")
 
 
 def check_fields(cell: Any) -> None:
@@ -23,7 +22,7 @@ def check_fields(cell: Any) -> None:
         raise ValueError(
             f"`heads` must divide hidden_size, got {quote(cell.heads)} for {cell.hidden_size}."
         )
-    _checks.one_of("forget", cell.forget, FORGETS)
+    _checks.one_of("forget", cell.forget, get_args(Forget))
 
 
 def nothing(like: jax.Array) -> jax.Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxrnn import _checks, _containers
 from jaxrnn._types import brief
 from jaxrnn.cells import _affine, _initializers
+from jaxrnn.cells._initializers import Initializer
 
 Activation = Literal["tanh", "relu"]
 ACTIVATIONS: dict[Activation, Callable] = {"tanh": jnp.tanh, "relu": jax.nn.relu}
@@ -43,16 +44,22 @@ class Vanilla:
 
     with φ tanh or relu (`activation`). At T = 1 from a zero carry it is one layer of a
     perceptron. `recurrent_bias` and `initializer` as in :class:`LSTM`.
+
+    >>> cell = jaxrnn.vanilla(5, activation="relu")
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> carry, y = cell.step(params, cell.initial_carry(params), jnp.ones(3))
+    >>> y.shape, bool((y >= 0).all())
+    ((5,), True)
     """
 
     hidden_size: int
     activation: Activation = "tanh"
     recurrent_bias: bool = False
-    initializer: _initializers.Name | _initializers.Scheme = "glorot_orthogonal"
+    initializer: Initializer = "glorot_orthogonal"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _affine.check_fields(self)
-        _checks.one_of("activation", self.activation, tuple(ACTIVATIONS))
+        _checks.one_of("activation", self.activation, get_args(Activation))
 
     __repr__ = brief
     takes_tokens = True

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from jaxrnn import _checks
 from jaxrnn._axes import vary_alike
+from jaxrnn._checks import MatmulDtype
 from jaxrnn._platform import traced_for
 from jaxrnn._types import Carry, Cell, When
 from jaxrnn.engine import _instant, _newton
@@ -58,9 +59,18 @@ def walk(
     reverse: bool = False,
     engine: Engine = "auto",
     keep: Keep = "gates",
-    matmul_dtype: str | None = None,
+    matmul_dtype: MatmulDtype | None = None,
 ) -> tuple[Carry, jax.Array]:
-    """Final carry and ys (T, *batch, output_size); ys are zero where `when` says not valid."""
+    """Final carry and ys (T, *batch, output_size); ys are zero where `when` says not valid.
+
+    >>> from jaxrnn import engine
+    >>> cell = jaxrnn.gru(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> carry = cell.initial_carry(params, batch_shape=(2,))
+    >>> carry, ys = engine.walk(cell, params, carry, jnp.ones((6, 2, 3)), engine.when((6, 2)))
+    >>> ys.shape
+    (6, 2, 5)
+    """
     how = _How(reverse, engine, keep, matmul_dtype)
     asked = _asked(cell, params, carry, xs, when, masks, how)
 
@@ -77,12 +87,26 @@ def walk(
 
 
 def newton_turns(
-    layer: Any, params: Any, carry: Any, xs: Any, *, lengths=None, mask=None, resets=None
+    layer: Any,
+    params: Any,
+    carry: Any,
+    xs: Any,
+    *,
+    lengths: Any = None,
+    mask: Any = None,
+    resets: Any = None,
 ) -> Turns:
     """How many turns ``engine="newton"`` takes where `layer`, an `unroll` without dropout, is asked
     so, and whether they settled; what did not is walked step by step. May be mapped and jitted.
 
-    ValueError where it does not fit."""
+    ValueError where it does not fit.
+
+    >>> layer = jaxrnn.unroll(jaxrnn.paragru(5), engine="newton")
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> turns = jaxrnn.engine.newton_turns(layer, params, None, jnp.ones((6, 2, 3)))
+    >>> bool(turns.settled.all()), bool(turns.count.max() <= 50)
+    (True, True)
+    """
     batch_shape = _checks.batch_shape_of(xs)
     if carry is None:
         carry = layer.initial_carry(params, batch_shape)
@@ -107,9 +131,9 @@ class _Asked(NamedTuple):
 
 class _How(NamedTuple):
     reverse: bool
-    engine: str
-    keep: str
-    matmul_dtype: str | None
+    engine: Engine
+    keep: Keep
+    matmul_dtype: MatmulDtype | None
 
 
 def _asked(
@@ -156,7 +180,14 @@ def _instant_of(cell: Cell, narrow: Any, reverse: bool) -> Callable:
 
 
 def read(cell: Cell, params: Any, carry: Any, x: Any) -> Reading:
-    """`cell.step` as it is read, at one instant x; TypeError where it cannot be."""
+    """`cell.step` as it is read, at one instant x; TypeError where it cannot be.
+
+    >>> cell = jaxrnn.gru(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> reading = jaxrnn.engine.read(cell, params, cell.initial_carry(params), jnp.ones(3))
+    >>> len(reading.joints)                                  # products of the carry
+    1
+    """
     try:
         return Reading(cell.step, params, carry, x)
     except Unread as why:
@@ -166,6 +197,15 @@ def read(cell: Cell, params: Any, carry: Any, x: Any) -> Reading:
         ) from None
 
 
-def rounded(cell: Cell, matmul_dtype: str, params: Any, carry: Any, x: Any) -> Callable:
-    """`cell.step` with the operands of its products rounded."""
+def rounded(cell: Cell, matmul_dtype: MatmulDtype, params: Any, carry: Any, x: Any) -> Callable:
+    """`cell.step` with the operands of its products rounded.
+
+    >>> cell = jaxrnn.gru(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> carry, x = cell.initial_carry(params), jnp.ones(3)
+    >>> step = jaxrnn.engine.rounded(cell, "bfloat16", params, carry, x)
+    >>> _, y = step(params, carry, x)
+    >>> y.dtype, bool(jnp.allclose(y, cell.step(params, carry, x)[1], atol=0.05))
+    (dtype('float32'), True)
+    """
     return _instant.laid(read(cell, params, carry, x), matmul_dtype, NO_MASKS)

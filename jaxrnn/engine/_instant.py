@@ -35,7 +35,15 @@ NO_MASKS = Masks()
 
 class Places:
     """Where masks can be laid in a step that was read. `operands` and `weights` are forms in the
-    order of `Masks`; `rows` are those of the tables that token ids pick from."""
+    order of `Masks`; `rows` are those of the tables that token ids pick from.
+
+    >>> from jaxrnn import engine
+    >>> cell = jaxrnn.gru(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> reading = engine.read(cell, params, cell.initial_carry(params), jnp.ones(3))
+    >>> [form.shape for form in engine.Places(reading).weights.values()]
+    [(5, 10), (5, 5)]
+    """
 
     def __init__(self, reading: Reading):
         self.at: dict[int, tuple[int, int, Any, Any]] = {}
@@ -46,14 +54,16 @@ class Places:
                 seen, weight = e.invars[i].aval, e.invars[1 - i]
                 self.at[id(e)] = i, 1 - i, (seen.shape, seen.dtype), weight
         forms = dict.fromkeys(place[2] for place in self.at.values())
-        self.operands = {form: jax.ShapeDtypeStruct(*form) for form in forms}
+        self.operands: dict[Any, Any] = {form: jax.ShapeDtypeStruct(*form) for form in forms}
         found = dict.fromkeys(place[3] for place in self.at.values())
-        self.weights = {v: jax.ShapeDtypeStruct(v.aval.shape, v.aval.dtype) for v in found}
+        self.weights: dict[Any, Any] = {
+            v: jax.ShapeDtypeStruct(v.aval.shape, v.aval.dtype) for v in found
+        }
         picks = [e for e in reading.time if is_rows(e, [reading.rank(v) for v in e.invars])]
         tables = dict.fromkeys((e.invars[0].aval.shape[0], e.invars[0].aval.dtype) for e in picks)
-        self.rows = [jax.ShapeDtypeStruct((V,), dtype) for V, dtype in tables]
+        self.rows: list[Any] = [jax.ShapeDtypeStruct((V,), dtype) for V, dtype in tables]
 
-    def masked(self, e: Any, values: list, masks: Masks) -> list:
+    def masked(self, e: Any, values: list[Any], masks: Masks) -> list[Any]:
         """The operands of one equation under their masks."""
         if id(e) in self.at:
             i, j, form, weight = self.at[id(e)]

@@ -18,15 +18,18 @@ class Joint:
     """
 
     def __init__(self, products: list[Any]):
-        self.products, self.equation = products, products[0]
+        self.products = products
+        self.equation: Any = products[0]
         self.operands: list[Any] = list(self.equation.invars)
-        self.weights = [e.invars[1] for e in products] if len(products) > 1 else []
+        self.weights: list[Any] = [e.invars[1] for e in products] if len(products) > 1 else []
         if self.weights:
             self.operands[1] = self
-        self.widths = [e.outvars[0].aval.shape[-1] for e in products] if self.weights else []
-        self.outs = [e.outvars[0] for e in products]
+        self.widths: list[int] = (
+            [e.outvars[0].aval.shape[-1] for e in products] if self.weights else []
+        )
+        self.outs: list[Any] = [e.outvars[0] for e in products]
         self.terms: list[list[Any]] = [[] for _ in products]
-        self.inside = {id(e) for e in products}
+        self.inside: set[int] = {id(e) for e in products}
 
     @property
     def aval(self) -> jax.ShapeDtypeStruct:

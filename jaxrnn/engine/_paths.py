@@ -25,8 +25,8 @@ class Question(NamedTuple):
     reading: Reading | None
     unread: str
     steps: Any
-    keep: str
-    engine: str
+    keep: Keep
+    engine: Engine
     platform: str
     cell: Any
     plain: bool  # nothing laid on the step: no zoneout, masks, 16-bit products

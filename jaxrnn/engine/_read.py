@@ -39,6 +39,34 @@ class Unread(Exception):
 class Reading:
     """An instant in three parts. `shared` is a flat list of arrays, constants first."""
 
+    # Variables and equations are `jax.extend.core`'s, which have no types of their own here.
+    narrow: Any
+    on_gpu: bool
+    jaxpr: Any
+    consts: Any
+    shared_in: list[Any]
+    carry_in: list[Any]
+    x_in: list[Any]
+    outs: list[Any]
+    one_way: bool
+    once: list[Any]
+    time: list[Any]
+    loop: list[Any]
+    spread: dict[Any, Any]
+    joints: list[Joint]
+    joint_at: dict[int, Joint]
+    wide: set[Any]
+    rest: list[Any]
+    rest_ids: set[int]
+    points: list[Any]
+    done: set[int]
+    shown: dict[Any, int]
+    w: list[Any]
+    drives: list[Any]
+    elsewhere: set[Any]
+    free: list[Any]
+    read: list[Any]
+
     def __init__(self, body: Callable, shared: Any, carry: Any, x: Any, narrow: Any = None):
         self.out_tree: Any = None  # of (carry, out), once the body was called
         flat, tree = jax.tree.flatten((shared, carry, x))

@@ -15,7 +15,11 @@ from jaxrnn._types import Carry, When
 
 
 def when(shape: tuple[int, ...], lengths: Any = None, mask: Any = None, resets: Any = None) -> When:
-    """`When` for a sequence of `shape` (T, *batch); `lengths` and `mask` are ANDed."""
+    """`When` for a sequence of `shape` (T, *batch); `lengths` and `mask` are ANDed.
+
+    >>> jaxrnn.engine.when((3, 2), lengths=jnp.array([3, 1])).valid.astype(int).T.tolist()
+    [[1, 1, 1], [1, 0, 0]]
+    """
     valid = None if mask is None else _flags("mask", mask, shape)
     if lengths is not None:
         short = _within(lengths, shape)
@@ -121,7 +125,12 @@ def forwards(instant: Callable, start: Carry, reverse: bool) -> Callable:
 
 def hold(valid: jax.Array, ys: jax.Array, reverse: bool) -> jax.Array:
     """ys (T, *batch, F) with padding filled by the last valid output in the order of walking,
-    zero where there was none yet."""
+    zero where there was none yet.
+
+    >>> valid = jnp.array([True, False, True])
+    >>> jaxrnn.engine.hold(valid, jnp.array([[1.0], [0.0], [3.0]]), reverse=False).tolist()
+    [[1.0], [1.0], [3.0]]
+    """
     steps = jnp.arange(valid.shape[0]).reshape(-1, *(1 for _ in valid.shape[1:]))
     none = valid.shape[0] if reverse else -1
     marks = jnp.where(valid, jnp.broadcast_to(steps, valid.shape), none)

@@ -32,6 +32,13 @@ def beam_search(lm: Any, params: Any, prefix: Any, count: int, *, beams: int = 4
 
     Raises ValueError for a layer that also reads what comes after, and for more beams than the
     V^count continuations that there are.
+
+    >>> from jaxrnn import generation
+    >>> lm = jaxrnn.language_model(jaxrnn.unroll(jaxrnn.gru(5)), vocab_size=7)
+    >>> params = lm.init(jax.random.key(0))
+    >>> beams = generation.beam_search(lm, params, jnp.array([1, 2]), count=3, beams=2)
+    >>> beams.ids.shape, beams.log_probabilities.shape
+    ((2, 3), (2,))
     """
     given = prompt("prefix", prefix)
     count, beams = _checks.positive("count", count), _checks.positive("beams", beams)

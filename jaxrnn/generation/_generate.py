@@ -41,6 +41,13 @@ def generate(
     and so writes as if each were the last. With a key it is refused, by a ValueError; so are
     lengths outside 1…T, and options without a key or out of their range. Under `jax.jit`, where no
     value can be refused, a length beyond T means T.
+
+    >>> from jaxrnn import generation
+    >>> lm = jaxrnn.language_model(jaxrnn.unroll(jaxrnn.gru(5)), vocab_size=7)
+    >>> params, prefixes = lm.init(jax.random.key(0)), jnp.array([[1, 2], [3, 0]])     # (T, P)
+    >>> ids = generation.generate(lm, params, prefixes, [2, 1], 4, key=jax.random.key(1), top_k=3)
+    >>> ids.shape
+    (4, 2)
     """
     given = prompts(prefixes, lengths)
     count = _checks.positive("count", count)

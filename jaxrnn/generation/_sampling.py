@@ -83,6 +83,9 @@ def filtered(
 
     temperature > 0 and top_p in (0, 1] are numbers or traced; top_k in 1…V is a number. Raises
     TypeError or ValueError, in one sentence, for anything else.
+
+    >>> jaxrnn.generation.filtered(jnp.array([0.0, 3.0, 1.0]), top_k=2).tolist()
+    [-inf, 0.0, -2.0]
     """
     if _checks.is_tokens(logits, "logits"):
         raise TypeError(f"logits must be floats, got {_checks.own_dtype(logits)}.")

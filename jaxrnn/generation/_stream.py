@@ -39,6 +39,14 @@ def stream(
     options. From `carry`, without batch axes, the prompt is read on where ``lm.apply`` stopped;
     None is the initial one. They come 16 a program. A layer that also reads what comes after is
     refused, greedy or not, before the first id; so are options as there.
+
+    >>> from itertools import islice
+    >>> from jaxrnn import generation
+    >>> lm = jaxrnn.language_model(jaxrnn.unroll(jaxrnn.gru(5)), vocab_size=7)
+    >>> params = lm.init(jax.random.key(0))
+    >>> ids = list(islice(generation.stream(lm, params, jnp.array([1, 2])), 4))
+    >>> len(ids), max(ids) < 7
+    (4, True)
     """
     given = prompt("prompt_ids", prompt_ids)
     how = sampling(lm.vocab_size, key, temperature, top_k, top_p)

@@ -29,6 +29,7 @@ cudnn    i f g o         (G·H, I)     two                     one flat vector
 
 from importlib import import_module as _import_module
 from typing import TYPE_CHECKING
+from typing import Any as _Any
 
 from jaxrnn.interop._form import InteropError
 from jaxrnn.interop._result import Differences, Result
@@ -82,7 +83,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> _Any:
     if name in _WHERE:
         return getattr(_import_module(f"jaxrnn.interop.{_WHERE[name]}"), name)
     raise AttributeError(f"module 'jaxrnn.interop' has no attribute {name!r}")

@@ -67,6 +67,12 @@ def from_cudnn(
     ``jax.experimental.rnn.init_lstm_weight`` gives for these numbers.
 
     Raises InteropError where its length is that of others, or a number is not finite.
+
+    >>> layer = jaxrnn.unroll(jaxrnn.lstm(5, recurrent_bias=True))
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> weights, *_ = jaxrnn.interop.to_cudnn(layer, params)
+    >>> jaxrnn.interop.from_cudnn(weights, input_size=3, hidden_size=5).model
+    Unroll(cell=LSTM(hidden_size=5, recurrent_bias=True))
     """
     sizes = {"input_size": input_size, "hidden_size": hidden_size, "num_layers": num_layers}
     I, H, depth = (_checks.positive(name, size) for name, size in sizes.items())
@@ -92,6 +98,12 @@ def to_cudnn(model: Any, params: Any, *, equivalent: bool = False, verify: bool 
 
     Raises InteropError for another cell, for levels that are not alike, and for one bias, unless
     `equivalent` allows a second one of zeros.
+
+    >>> layer = jaxrnn.unroll(jaxrnn.lstm(5, recurrent_bias=True))
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> weights, *_ = jaxrnn.interop.to_cudnn(layer, params)
+    >>> weights.shape                                        # 4 H (I + H + 2)
+    (200,)
     """
     form, biases = form_of(model, params), _biases.Biases("cuDNN", equivalent)
     if form.head is not None or form.alone or not form.alike:

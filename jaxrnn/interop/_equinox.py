@@ -61,6 +61,11 @@ def from_equinox(source: Any, *, verify: bool = False) -> Result:
     both ways.
 
     Raises InteropError for another module, and for weights that are misshapen or not finite.
+
+    >>> import equinox as eqx
+    >>> cell, params, *_ = jaxrnn.interop.from_equinox(eqx.nn.LSTMCell(3, 5, key=jax.random.key(0)))
+    >>> cell, params.w_x.shape
+    (LSTM(hidden_size=5), (3, 20))
     """
     _equinox()
     alone = not isinstance(source, list)
@@ -104,6 +109,12 @@ def to_equinox(
 
     Raises InteropError for what Equinox cannot hold: a vanilla cell, a GRU that resets before, a
     layer that walks backwards alone; two biases, unless `equivalent` allows their sum.
+
+    >>> cell = jaxrnn.lstm(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> module, *_ = jaxrnn.interop.to_equinox(cell, params)
+    >>> module.weight_ih.shape
+    (20, 3)
     """
     eqx = _equinox()
     form, biases = form_of(model, params), _biases.Biases("Equinox", equivalent, bias)

@@ -13,6 +13,7 @@ import numpy as np
 
 from jaxrnn import _model_file, saving
 from jaxrnn._checks import cut
+from jaxrnn.cells._vanilla import Activation
 from jaxrnn.interop import _keras, _onnx, _torch, _tree
 from jaxrnn.interop._form import InteropError
 from jaxrnn.interop._result import Result, needs
@@ -22,7 +23,9 @@ READS = ".pt, .pth, .bin, .ckpt (PyTorch), .safetensors, .keras, .onnx, or a fol
 WRITES = ".safetensors, .pt, .keras or .onnx"
 
 
-def read(path: str, *, prefix: Any, activation: str | None, verify: bool) -> tuple[str, Result]:
+def read(
+    path: str, *, prefix: Any, activation: Activation | None, verify: bool
+) -> tuple[str, Result]:
     """What kind of file it is, and what it holds."""
     where = Path(path)
     if not where.exists():

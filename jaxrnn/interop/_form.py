@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -23,9 +23,6 @@ CONTAINERS: dict[type, Any] = {
 }
 
 
-ACTIVATIONS: dict[str, Activation] = {"tanh": "tanh", "relu": "relu"}
-
-
 class InteropError(ValueError):
     """What cannot be converted; one sentence names it, and says which option would fit."""
 
@@ -37,8 +34,8 @@ def vanilla(what: str, H: int, activation: str | None, recurrent_bias: bool = Fa
         raise InteropError(
             f"{what} does not tell its function: give activation='tanh' or activation='relu'."
         )
-    one_of("activation", activation, tuple(ACTIVATIONS))
-    return cells.vanilla(H, ACTIVATIONS[activation], recurrent_bias=recurrent_bias)
+    known = one_of("activation", activation, get_args(Activation))
+    return cells.vanilla(H, known, recurrent_bias=recurrent_bias)
 
 
 class Walk(NamedTuple):

@@ -88,6 +88,11 @@ def from_haiku(
     names (as a ``hk.DeepRNN`` has them). One core's name gives a cell.
 
     Raises InteropError for a core that is not there, or whose tensors are misshapen or not finite.
+
+    >>> layer = jaxrnn.unroll(jaxrnn.lstm(5))
+    >>> theirs = jaxrnn.interop.to_haiku(layer, layer.init(jax.random.key(0), input_size=3)).params
+    >>> jaxrnn.interop.from_haiku(theirs).model
+    Unroll(cell=LSTM(hidden_size=5))
     """
     flat = _flat(params)
     found = _cores(flat)
@@ -183,6 +188,12 @@ def to_haiku(model: Any, params: Any, *, equivalent: bool = False, verify: bool 
 
     Raises InteropError for what Haiku cannot hold: a GRU that resets after, a vanilla cell of tanh;
     two biases of another cell, unless `equivalent` allows their sum.
+
+    >>> layer = jaxrnn.unroll(jaxrnn.lstm(5))
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> names, params, *_ = jaxrnn.interop.to_haiku(layer, params)
+    >>> names, {name: list(leaves) for name, leaves in params.items()}
+    (['lstm'], {'lstm/linear': ['b', 'w']})
     """
     _haiku()
     form, biases = form_of(model, params), _biases.Biases("Haiku", equivalent)

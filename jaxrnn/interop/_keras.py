@@ -80,6 +80,15 @@ def from_keras(source: Any, *, verify: bool = False) -> Result:
 
     Raises InteropError for another activation, a merge but concat, ``go_backwards`` alone (whose
     outputs are last first), a layer that is none of these, and for weights that are not finite.
+
+    >>> import os
+    >>> os.environ["KERAS_BACKEND"] = "jax"                  # before Keras is imported
+    >>> import keras
+    >>> module = keras.layers.GRU(5)
+    >>> module.build((None, None, 3))
+    >>> layer, params, *_ = jaxrnn.interop.from_keras(module)
+    >>> layer, params.w_x.shape
+    (Unroll(cell=GRU(hidden_size=5, recurrent_bias=True)), (3, 15))
     """
     keras = library()
     notes: set[str] = set()
@@ -282,6 +291,12 @@ def to_keras(
 
     Raises InteropError for what Keras cannot hold: a layer that walks backwards alone; two biases
     of another cell than a GRU that resets after, unless `equivalent` allows their sum.
+
+    >>> layer = jaxrnn.unroll(jaxrnn.gru(5))
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> module, *_ = jaxrnn.interop.to_keras(layer, params)
+    >>> module(np.ones((2, 6, 3), np.float32)).shape         # batch-major
+    (2, 6, 5)
     """
     keras = library()
     form, biases = form_of(model, params), _biases.Biases("Keras", equivalent, bias)

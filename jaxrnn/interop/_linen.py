@@ -96,6 +96,13 @@ def from_linen(module: Any, variables: Any, *, verify: bool = False) -> Result:
 
     Raises InteropError for other functions than tanh and sigmoid, another merge, a reversed RNN
     that does not keep the order, and for tensors that are missing, too many or misshapen.
+
+    >>> from flax import linen as nn
+    >>> module = nn.RNN(nn.GRUCell(5))
+    >>> variables = module.init(jax.random.key(0), jnp.ones((2, 6, 3)))
+    >>> layer, params, *_ = jaxrnn.interop.from_linen(module, variables)
+    >>> layer, params.w_x.shape
+    (Unroll(cell=GRU(hidden_size=5)), (3, 15))
     """
     modules = _flax.modules(module)
     given = list(variables) if isinstance(module, list | tuple) else [variables]
@@ -203,6 +210,13 @@ def to_linen(model: Any, params: Any, *, equivalent: bool = False, verify: bool 
 
     Raises InteropError for what Flax cannot hold: a GRU that resets before; two biases, unless
     `equivalent` allows their sum.
+
+    >>> layer = jaxrnn.unroll(jaxrnn.gru(5))
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> module, variables, *_ = jaxrnn.interop.to_linen(layer, params)
+    >>> carry, ys = module.apply(variables, jnp.ones((6, 2, 3)))
+    >>> ys.shape
+    (6, 2, 5)
     """
     form = form_of(model, params)
     check_held(form, "Flax Linen", tuple(MADE))

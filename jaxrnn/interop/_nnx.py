@@ -63,6 +63,11 @@ def from_nnx(module: Any, *, verify: bool = False) -> Result:
 
     Raises InteropError for other functions than tanh and sigmoid, another merge, a reversed RNN
     that does not keep the order, and for weights that are not finite.
+
+    >>> from flax import nnx
+    >>> layer, params, *_ = jaxrnn.interop.from_nnx(nnx.RNN(nnx.LSTMCell(3, 5, rngs=nnx.Rngs(0))))
+    >>> layer, params.w_x.shape
+    (Unroll(cell=LSTM(hidden_size=5)), (3, 20))
     """
     modules = _flax.modules(module)
     levels = [_level(each) for each in modules]
@@ -141,6 +146,13 @@ def to_nnx(model: Any, params: Any, *, equivalent: bool = False, verify: bool = 
 
     Raises InteropError for what NNX cannot hold: a GRU that resets before, or has a bias inside
     r ⊙ (…); two biases, unless `equivalent` allows their sum.
+
+    >>> layer = jaxrnn.unroll(jaxrnn.lstm(5))
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> module, *_ = jaxrnn.interop.to_nnx(layer, params)
+    >>> carry, ys = module(jnp.ones((6, 2, 3)))
+    >>> ys.shape
+    (6, 2, 5)
     """
     form = form_of(model, params)
     check_held(form, "Flax NNX", tuple(MADE))

@@ -80,6 +80,12 @@ def from_onnx(source: Any, *, nodes: Any = None, verify: bool = False) -> Result
     Lengths are no matter of the weights: give them to ``layer.apply``. Raises InteropError for
     other activations than tanh, relu and sigmoid in their places, for clipping, coupled gates, and
     tensors that are missing or misshapen.
+
+    >>> layer = jaxrnn.unroll(jaxrnn.gru(5))
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> result = jaxrnn.interop.to_onnx(layer, params, "model.onnx")
+    >>> jaxrnn.interop.from_onnx("model.onnx").model
+    Unroll(cell=GRU(hidden_size=5, recurrent_bias=True))
     """
     onnx = _onnx()
     model = _loaded(onnx, source)
@@ -268,6 +274,12 @@ def to_onnx(
     give a carry of zeros, where jaxrnn keeps the one it was given.
 
     Raises InteropError for cells that ONNX has not, and where the file cannot be written.
+
+    >>> layer = jaxrnn.unroll(jaxrnn.gru(5))
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> model, *_ = jaxrnn.interop.to_onnx(layer, params, "model.onnx")
+    >>> [put.name for put in model.graph.input], [put.name for put in model.graph.output][:1]
+    (['xs', 'h_0'], ['ys'])
     """
     onnx = _onnx()
     form = form_of(model, params)

@@ -15,6 +15,7 @@ import numpy as np
 from jaxrnn import cells
 from jaxrnn._checks import quote
 from jaxrnn._language_model import HeadParams
+from jaxrnn.cells._vanilla import Activation
 from jaxrnn.interop import _biases
 from jaxrnn.interop._form import (
     CONTAINERS,
@@ -81,7 +82,7 @@ def from_torch(
     source: Any,
     *,
     prefix: str | Sequence[str] | None = None,
-    activation: str | None = None,
+    activation: Activation | None = None,
     verify: bool = False,
 ) -> Result:
     """``layer, params, *_ = from_torch(module)``: of an ``nn.RNN``, ``nn.GRU`` or ``nn.LSTM``, one
@@ -95,6 +96,11 @@ def from_torch(
 
     Raises InteropError in a sentence that names the tensor that is missing, too many, misshapen, of
     another dtype, or not finite.
+
+    >>> import torch
+    >>> layer, params, *_ = jaxrnn.interop.from_torch(torch.nn.LSTM(3, 5))
+    >>> layer, params.w_x.shape
+    (Unroll(cell=LSTM(hidden_size=5, recurrent_bias=True)), (3, 20))
     """
     state, modules = _state_of(source)
     taken = chosen(recurrent_modules(state), prefix)
@@ -135,7 +141,7 @@ def from_torch(
     return Result(model, params, tuple(sorted(notes)), differences)
 
 
-def _activation(module: Module, inside: Any, asked: str | None) -> str | None:
+def _activation(module: Module, inside: Any, asked: Activation | None) -> Activation | None:
     own = getattr(inside, "nonlinearity", None)
     if own is not None and asked not in (None, own):
         raise InteropError(f"{module.prefix!r} has the nonlinearity {own!r}, not {asked!r}.")
@@ -189,6 +195,12 @@ def to_torch(
 
     Raises InteropError for what torch cannot hold: a GRU that resets before, levels that are not
     alike, a level that walks backwards alone.
+
+    >>> layer = jaxrnn.unroll(jaxrnn.lstm(5, recurrent_bias=True))
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> module, *_ = jaxrnn.interop.to_torch(layer, params)
+    >>> module
+    LSTM(3, 5)
     """
     torch = library()
     biases = _biases.Biases("torch", equivalent, bias)

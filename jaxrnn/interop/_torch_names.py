@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxrnn import cells
 from jaxrnn._checks import quote
+from jaxrnn.cells._vanilla import Activation
 from jaxrnn.interop._form import InteropError, vanilla
 from jaxrnn.interop._state import Named
 
@@ -46,7 +47,7 @@ class Module(NamedTuple):
         ways = ["", "_reverse"][: 1 + self.both]
         return [[f"_l{k}{way}" for way in ways] for k in range(self.depth)] or [[""]]
 
-    def cell(self, activation: str | None) -> Any:
+    def cell(self, activation: Activation | None) -> Any:
         H, bias = self.hidden_size, self.bias
         if self.kind == "LSTM" and self.projection is not None:
             return cells.projection_lstm(H, self.projection, recurrent_bias=bias)
@@ -84,7 +85,13 @@ class Module(NamedTuple):
 
 def recurrent_modules(state: Mapping[str, Any]) -> list[Module]:
     """The RNN, GRU and LSTM modules and cells of a state dict, in its order, by names and shapes
-    alone. What is misshapen or incomplete is told when it is taken."""
+    alone. What is misshapen or incomplete is told when it is taken.
+
+    >>> state = {"rnn.weight_ih_l0": np.ones((20, 3)), "rnn.weight_hh_l0": np.ones((20, 5))}
+    >>> (found,) = jaxrnn.interop.recurrent_modules(state)
+    >>> found.prefix, found.kind, found.input_size, found.hidden_size
+    ('rnn.', 'LSTM', 3, 5)
+    """
     found: dict[str, dict[str, Any]] = {}
     for name in state:
         if match := NAME.fullmatch(name):

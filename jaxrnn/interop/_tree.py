@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxrnn import cells
 from jaxrnn._checks import quote
+from jaxrnn.cells._vanilla import Activation
 from jaxrnn.interop import _haiku, _linen, _nnx
 from jaxrnn.interop._form import Form, InteropError, Walk, model_of, vanilla
 from jaxrnn.interop._result import Result, as_params
@@ -24,7 +25,7 @@ NNX = frozenset(["dense_i", "dense_h"])
 APART = frozenset(["ii", "if_", "ig", "io", "hi", "hf", "hg", "ho"])  # NNX' LSTMCell
 
 
-def from_tree(tree: Any, *, prefix: Any = None, activation: str | None = None) -> Result:
+def from_tree(tree: Any, *, prefix: Any = None, activation: Activation | None = None) -> Result:
     """``layer, params, *_ = from_tree(tree)``: of a nested dict of arrays, an orbax folder's say.
 
     Cells of Flax Linen, of Flax NNX and of Haiku are found by the names of their leaves. Those at
@@ -34,6 +35,12 @@ def from_tree(tree: Any, *, prefix: Any = None, activation: str | None = None) -
     layer alone walks backwards: it comes in as one that walks forwards.
 
     Raises InteropError where no cell is found, and for one that is not whole.
+
+    >>> cell = jaxrnn.gru(5)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> _, variables, *_ = jaxrnn.interop.to_linen(cell, params)
+    >>> jaxrnn.interop.from_tree({"encoder": variables["params"]}).model
+    Unroll(cell=GRU(hidden_size=5))
     """
     tree = _dicts(tree)
     if not isinstance(tree, Mapping):
@@ -109,7 +116,7 @@ def _named(found: dict[str, Any], prefix: Any) -> dict[str, Any]:
     return chosen
 
 
-def _read(path: str, kind: str, node: Any, activation: str | None) -> tuple[Any, Any]:
+def _read(path: str, kind: str, node: Any, activation: Activation | None) -> tuple[Any, Any]:
     flat = arrays(path, {f"{a}/{b}": leaf for a, part in node.items() for b, leaf in part.items()})
     named = Named(path or "the tree", flat)
     if kind == "nnx":
@@ -130,7 +137,7 @@ def _read(path: str, kind: str, node: Any, activation: str | None) -> tuple[Any,
     return cell, _linen.read_cell(cell, native)
 
 
-def _linen_cell(path: str, kind: str, named: Named, activation: str | None) -> Any:
+def _linen_cell(path: str, kind: str, named: Named, activation: Activation | None) -> Any:
     gate = {"linen LSTM": "hi", "linen GRU": "hr", "linen RNN": "h"}[kind]
     H = named.take(f"{gate}/kernel", None, None).shape[0]
     if kind == "linen LSTM":
@@ -142,7 +149,7 @@ def _said(path: str) -> str:
     return f"the SimpleCell at {path!r}"
 
 
-def _nnx_cell(path: str, named: Named, activation: str | None) -> tuple[Any, Any]:
+def _nnx_cell(path: str, named: Named, activation: Activation | None) -> tuple[Any, Any]:
     w_h = named.take("dense_h/kernel", None, None)
     H, wide = w_h.shape
     if wide not in (H, 3 * H, 4 * H):

@@ -27,7 +27,7 @@ class Around:
 
     layer: Layer
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _checks.layer(type(self).__name__.lower(), self.layer)
 
     def init(self, key: jax.Array, input_size: int, dtype: Any = None) -> Params:

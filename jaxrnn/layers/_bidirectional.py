@@ -10,11 +10,11 @@ import jax
 import jax.numpy as jnp
 
 from jaxrnn import _checks
-from jaxrnn._checks import quote
+from jaxrnn._checks import MatmulDtype, quote
 from jaxrnn._types import Carry, Cell, Params, When, brief
 from jaxrnn.dropout import NONE, Dropout
 from jaxrnn.engine import Engine, Keep
-from jaxrnn.layers._unroll import MatmulDtype, Padding, Unroll
+from jaxrnn.layers._unroll import Padding, Unroll
 from jaxrnn.layers._walk import carries_of, same_count, split_key, walk
 
 
@@ -35,13 +35,18 @@ MERGES: dict[Merge, Callable[[jax.Array, jax.Array], jax.Array]] = {
 class Bidirectional:
     """Two walks over the same xs, one each way; ys are [forward, backward] along the features, or
     what else `merge` makes of the two. Params and carries are pairs (forward, backward). See
-    :func:`bidirectional`."""
+    :func:`bidirectional`.
+
+    >>> layer = jaxrnn.bidirectional(jaxrnn.gru(5), merge="sum")
+    >>> layer.forward.reverse, layer.backward.reverse, layer.output_size
+    (False, True, 5)
+    """
 
     forward: Unroll
     backward: Unroll
     merge: Merge = "concat"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _checks.one_of("merge", self.merge, get_args(Merge))
         for layer, reverse in ((self.forward, False), (self.backward, True)):
             if not isinstance(layer, Unroll) or layer.reverse is not reverse:
@@ -132,6 +137,12 @@ def bidirectional(
     last valid one of its own direction, and they are merged as anywhere.
 
     The other options are those of :func:`unroll`.
+
+    >>> layer = jaxrnn.bidirectional(jaxrnn.gru(5))
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> (forward, backward), ys = layer.apply(params, None, jnp.ones((6, 2, 3)))
+    >>> ys.shape, forward.h.shape
+    ((6, 2, 10), (2, 5))
     """
     backward = forward if backward is None else backward
     for cell in (forward, backward):

@@ -31,11 +31,19 @@ class StartParams:
 
 @dataclasses.dataclass(frozen=True)
 class LearnableStart:
-    """A cell whose initial carry is a param. See :func:`learnable_start`."""
+    """A cell whose initial carry is a param. See :func:`learnable_start`.
+
+    >>> cell = jaxrnn.learnable_start(jaxrnn.gru(5))
+    >>> cell
+    LearnableStart(cell=GRU(hidden_size=5))
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> cell.initial_carry(params, batch_shape=(2,)).h.shape
+    (2, 5)
+    """
 
     cell: Cell
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _checks.cell("learnable_start", self.cell)
         if isinstance(self.cell, LearnableStart):
             raise TypeError(f"{quote(self.cell)} has a learnable start already.")
@@ -118,6 +126,14 @@ def learnable_start(cell_or_layer: Any) -> Any:
     Params are :class:`StartParams`, which hold the cell's own as ``params.cell``. Raises TypeError
     for a layer of one's own, whose cells are not known: make it of cells that have their start;
     and for a cell that has one already.
+
+    >>> layer = jaxrnn.learnable_start(jaxrnn.unroll(jaxrnn.gru(5)))
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> params.start.h.shape, params.cell.w_h.shape
+    ((5,), (5, 15))
+    >>> gradient = jax.grad(lambda p: layer.apply(p, None, jnp.ones((6, 2, 3)))[1].sum())(params)
+    >>> bool(jnp.any(gradient.start.h != 0))
+    True
     """
     if not isinstance(cell_or_layer, Layer):
         return LearnableStart(cell_or_layer)

@@ -28,13 +28,17 @@ class NormalizeParams:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Normalize(Around):
-    """See :func:`normalize`. Params are NormalizeParams; carries are the layer's own."""
+    """See :func:`normalize`. Params are NormalizeParams; carries are the layer's own.
+
+    >>> jaxrnn.normalize(jaxrnn.unroll(jaxrnn.gru(5)), epsilon=1e-6)
+    Normalize(layer=Unroll(cell=GRU(hidden_size=5)), epsilon=1e-06)
+    """
 
     epsilon: float = 1e-5
 
     __repr__ = brief
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if isinstance(self.epsilon, bool) or not isinstance(self.epsilon, int | float):
             raise TypeError(f"`epsilon` must be a number, got {quote(self.epsilon)}.")
@@ -84,5 +88,13 @@ def normalize(layer: Layer, epsilon: float = 1e-5) -> Normalize:
 
     Padding is the layer's. Raises TypeError for token ids, and for xs of another dtype than the
     params'.
+
+    >>> layer = jaxrnn.normalize(jaxrnn.unroll(jaxrnn.gru(5)))
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> params.scale.tolist(), params.shift.tolist()
+    ([1.0, 1.0, 1.0], [0.0, 0.0, 0.0])
+    >>> carry, ys = layer.apply(params, None, jnp.ones((6, 2, 3)))
+    >>> ys.shape
+    (6, 2, 5)
     """
     return Normalize(layer, epsilon)

@@ -31,14 +31,18 @@ class ProjectParams:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Project(Around):
-    """See :func:`project`. Params are ProjectParams; carries are the layer's own."""
+    """See :func:`project`. Params are ProjectParams; carries are the layer's own.
+
+    >>> jaxrnn.project(jaxrnn.unroll(jaxrnn.gru(5)), 3).output_size
+    3
+    """
 
     output_size: int
     bias: bool = True
 
     __repr__ = brief
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "output_size", _checks.positive("output_size", self.output_size))
         _checks.flag("bias", self.bias)
@@ -108,5 +112,11 @@ def project(layer: Layer, output_size: int, bias: bool = True) -> Project:
 
     Zeros that the layer shows at an invalid step stay zeros, without b; what ``padding="held"``
     shows is mapped like any output. Token ids go to the layer, if it reads them.
+
+    >>> layer = jaxrnn.project(jaxrnn.unroll(jaxrnn.gru(5)), 3)
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> carry, ys = layer.apply(params, None, jnp.ones((6, 2, 3)))
+    >>> ys.shape, carry.h.shape, params.w.shape
+    ((6, 2, 3), (2, 5), (5, 3))
     """
     return Project(layer, output_size, bias)

@@ -16,7 +16,12 @@ from jaxrnn.layers._around import Around
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Residual(Around):
-    """See :func:`residual`. Params and carries are the layer's own."""
+    """See :func:`residual`. Params and carries are the layer's own.
+
+    >>> layer = jaxrnn.residual(jaxrnn.unroll(jaxrnn.gru(5)))
+    >>> layer.output_size, layer.layer
+    (5, Unroll(cell=GRU(hidden_size=5)))
+    """
 
     __repr__ = brief
 
@@ -44,13 +49,17 @@ class Residual(Around):
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Skip(Around):
-    """See :func:`skip`. Params and carries are the layer's own."""
+    """See :func:`skip`. Params and carries are the layer's own.
+
+    >>> jaxrnn.skip(jaxrnn.unroll(jaxrnn.gru(5)), input_size=3).output_size
+    8
+    """
 
     input_size: int
 
     __repr__ = brief
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         object.__setattr__(self, "input_size", _checks.positive("input_size", self.input_size))
 
@@ -84,6 +93,14 @@ def residual(layer: Layer) -> Residual:
 
     Params and carries are the layer's. At an invalid step xs counts as zeros, so that ys is what
     the layer shows there. Raises TypeError for token ids, which are nothing to add to.
+
+    >>> layer = jaxrnn.residual(jaxrnn.unroll(jaxrnn.gru(5)))
+    >>> params = layer.init(jax.random.key(0), input_size=5)
+    >>> xs = jnp.ones((6, 2, 5))
+    >>> carry, ys = layer.apply(params, None, xs)
+    >>> _, inner = layer.layer.apply(params, None, xs)
+    >>> bool(jnp.allclose(ys, xs + inner))
+    True
     """
     return Residual(layer)
 
@@ -99,5 +116,12 @@ def skip(layer: Layer, input_size: int) -> Skip:
 
     Params and carries are the layer's. At an invalid step xs counts as zeros. Raises TypeError for
     token ids, which are no features.
+
+    >>> layer = jaxrnn.skip(jaxrnn.unroll(jaxrnn.gru(5)), input_size=3)
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> xs = jnp.ones((6, 2, 3))
+    >>> carry, ys = layer.apply(params, None, xs)
+    >>> ys.shape, bool((ys[..., :3] == xs).all())
+    ((6, 2, 8), True)
     """
     return Skip(layer, input_size)

@@ -18,12 +18,19 @@ from jaxrnn.layers._walk import carries_of, one_step, same_count, split_key, wal
 @dataclasses.dataclass(frozen=True)
 class Stack:
     """Layers one on the other: each reads the ys of the one below.
-    Params and carries are tuples, bottom first. See :func:`stack`."""
+    Params and carries are tuples, bottom first. See :func:`stack`.
+
+    >>> layer = jaxrnn.stack([jaxrnn.unroll(jaxrnn.gru(5)), jaxrnn.unroll(jaxrnn.lstm(4))])
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> carry, y = layer.step(params, None, jnp.ones(3))
+    >>> [type(c).__name__ for c in carry], y.shape
+    (['GRUCarry', 'LSTMCarry'], (4,))
+    """
 
     layers: tuple[Layer, ...]
     dropout: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "dropout", rate("dropout", self.dropout))
         object.__setattr__(self, "layers", tuple(self.layers))
         if not self.layers:
@@ -97,7 +104,15 @@ class Stack:
 
 def stack(layers: Sequence[Layer], *, dropout: float = 0.0) -> Stack:
     """Layers -> one deep layer, bottom first. While a ``key`` is given, each number that goes from
-    one layer to the next is dropped with probability `dropout` (Zaremba et al. 2014)."""
+    one layer to the next is dropped with probability `dropout` (Zaremba et al. 2014).
+
+    >>> gru = jaxrnn.unroll(jaxrnn.gru(5))
+    >>> layer = jaxrnn.stack([gru, gru], dropout=0.5)
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> carry, ys = layer.apply(params, None, jnp.ones((6, 2, 3)), key=jax.random.key(1))
+    >>> ys.shape, len(params), len(carry)
+    ((6, 2, 5), 2, 2)
+    """
     if not isinstance(layers, Sequence):
         raise TypeError(f"stack needs a sequence of layers, bottom first, got {quote(layers)}.")
     return Stack(tuple(layers), dropout)

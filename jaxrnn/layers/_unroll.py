@@ -11,7 +11,7 @@ import jax.numpy as jnp
 
 from jaxrnn import _checks, engine
 from jaxrnn._axes import automatic
-from jaxrnn._checks import quote
+from jaxrnn._checks import MatmulDtype, quote
 from jaxrnn._types import Carry, Cell, Params, When, brief
 from jaxrnn.dropout import NONE, Dropout
 from jaxrnn.engine import Engine, Keep
@@ -19,7 +19,6 @@ from jaxrnn.engine._when import forwards
 from jaxrnn.layers._walk import walk
 
 Padding = Literal["zero", "held"]
-MatmulDtype = Literal["bfloat16", "float16"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,6 +29,15 @@ class Unroll:
             carry, ys[t] = cell.step(params, carry, xs[t])
 
     compiled as one `lax.scan`. See :func:`unroll`.
+
+    >>> layer = jaxrnn.unroll(jaxrnn.gru(5))
+    >>> layer, layer.output_size
+    (Unroll(cell=GRU(hidden_size=5)), 5)
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> carry, ys = layer.apply(params, None, jnp.ones((6, 2, 3)))
+    >>> carry, y = layer.step(params, carry, jnp.ones((2, 3)))
+    >>> ys.shape, y.shape
+    ((6, 2, 5), (2, 5))
     """
 
     cell: Cell
@@ -40,12 +48,12 @@ class Unroll:
     dropout: Dropout = NONE
     matmul_dtype: MatmulDtype | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _checks.cell("unroll", self.cell)
         _checks.flag("reverse", self.reverse)
         _checks.one_of("padding", self.padding, get_args(Padding))
-        _checks.one_of("keep", self.keep, engine.KEEPS)
-        _checks.one_of("engine", self.engine, engine.ENGINES)
+        _checks.one_of("keep", self.keep, get_args(Keep))
+        _checks.one_of("engine", self.engine, get_args(Engine))
         object.__setattr__(self, "matmul_dtype", _checks.narrow("matmul_dtype", self.matmul_dtype))
         if not isinstance(self.dropout, Dropout):
             raise TypeError(f"`dropout` must be a jaxrnn.Dropout, got {quote(self.dropout)}.")
@@ -192,5 +200,12 @@ def unroll(
     the cell are rounded to it and summed in float32 (not those inside its own `lax.scan`, `cond`
     or `while_loop`); params, carries, outputs and gradients keep
     their dtype. The smallest gradients vanish in float16: scale the loss.
+
+    >>> layer = jaxrnn.unroll(jaxrnn.gru(5), padding="held")
+    >>> params = layer.init(jax.random.key(0), input_size=3)
+    >>> xs = jnp.ones((6, 2, 3))                                   # (T, B, I)
+    >>> carry, ys = layer.apply(params, None, xs, lengths=jnp.array([6, 4]))
+    >>> ys.shape, bool((ys[3, 1] == ys[5, 1]).all())
+    ((6, 2, 5), True)
     """
     return Unroll(cell, reverse, padding, engine, keep, dropout, matmul_dtype)

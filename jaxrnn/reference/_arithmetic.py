@@ -110,7 +110,7 @@ def like_params(params: Any, w_x: Array, w_h: Array, b: Array, b_h: Array) -> An
     return dataclasses.replace(params, w_x=w_x, w_h=w_h, b=b, b_h=b_h_or_none)
 
 
-def like_carry(carry: tuple, leaves: Iterable) -> Any:
+def like_carry(carry: tuple[Any, ...], leaves: Iterable) -> Any:
     """These leaves in the class of `carry`: a NamedTuple, or a plain tuple."""
     return type(carry)(*leaves) if hasattr(carry, "_fields") else tuple(leaves)
 

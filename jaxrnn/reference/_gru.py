@@ -10,7 +10,7 @@ The three blocks lie side by side in the last axis of every parameter, in the or
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -25,6 +25,8 @@ from ._arithmetic import (
     weights,
 )
 from ._cell import Cell
+
+Reset = Literal["after", "before"]
 
 
 class GRUCarry(NamedTuple):
@@ -43,16 +45,16 @@ class GRUTape(NamedTuple):
 
 @dataclass(frozen=True)
 class GRU(Cell):
-    reset: str = "after"
+    reset: Reset = "after"
 
     def __post_init__(self) -> None:
-        if self.reset not in ("before", "after"):
+        if self.reset not in get_args(Reset):
             raise ValueError(f'`reset` must be "before" or "after", got {self.reset!r:.80}.')
 
     def initial_carry(self, params: Any, batch_shape: tuple[int, ...]) -> GRUCarry:
         return GRUCarry(np.zeros((*batch_shape, self.hidden_size)))
 
-    def forward(self, params: Any, carry: tuple, x: Any) -> tuple[Any, Array, GRUTape]:
+    def forward(self, params: Any, carry: tuple[Any, ...], x: Any) -> tuple[Any, Array, GRUTape]:
         """One instant: `x (*batch, I)`, or token ids `(*batch,)`, to `y (*batch, H)`."""
         w_x, w_h, b, b_h = weights(params)
         x, tokens = self.instant(params, carry, x)
@@ -71,7 +73,7 @@ class GRU(Cell):
         return like_carry(carry, [h]), h, GRUTape(x, tokens, h_before, r, z, n, h)
 
     def backward(
-        self, params: Any, tape: GRUTape, dcarry: tuple, dy: Array
+        self, params: Any, tape: GRUTape, dcarry: tuple[Any, ...], dy: Array
     ) -> tuple[Any, Any, Array | None]:
         """From the last equation to the first, with σ' = σ (1 - σ) and tanh' = 1 - tanh².
 
@@ -110,12 +112,12 @@ class GRU(Cell):
         dbracket = da_n * r
         return da_n * (h @ w_hn + b_hn), dbracket @ w_hn.T, outer(h, dbracket), total(dbracket)
 
-    def gates(self, params: Any, carry: tuple, x: Any) -> dict[str, Array]:
+    def gates(self, params: Any, carry: tuple[Any, ...], x: Any) -> dict[str, Array]:
         """What one instant computes, by name; h is the new one."""
         tape = self.forward(params, carry, x)[2]
         return {name: getattr(tape, name) for name in ("r", "z", "n", "h")}
 
 
-def gru(hidden_size: int, reset: str = "after") -> GRU:
+def gru(hidden_size: int, reset: Reset = "after") -> GRU:
     """A GRU cell; its parameters are `w_x (I, 3H)`, `w_h (H, 3H)`, `b (3H)`, `b_h (3H)` or None."""
     return GRU(hidden_size, reset)

@@ -4,12 +4,13 @@ h' = φ(x W_x + u ⊙ h + b),   y = h',   φ = relu or tanh
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
 from ._arithmetic import Array, double, like_carry, relu
 from ._cell import Cell
+from ._vanilla import Activation
 
 
 class IndRNNCarry(NamedTuple):
@@ -18,10 +19,10 @@ class IndRNNCarry(NamedTuple):
 
 @dataclass(frozen=True)
 class IndRNN(Cell):
-    activation: str = "relu"
+    activation: Activation = "relu"
 
     def __post_init__(self) -> None:
-        if self.activation not in ("tanh", "relu"):
+        if self.activation not in get_args(Activation):
             raise ValueError(f'`activation` must be "tanh" or "relu", got {self.activation!r:.80}.')
 
     def initial_carry(self, params: Any, batch_shape: tuple[int, ...]) -> IndRNNCarry:
@@ -34,6 +35,6 @@ class IndRNN(Cell):
         return like_carry(carry, [h]), h, None
 
 
-def indrnn(hidden_size: int, activation: str = "relu") -> IndRNN:
+def indrnn(hidden_size: int, activation: Activation = "relu") -> IndRNN:
     """`w_x (I, H)`, `u (H)`, `b (H)`."""
     return IndRNN(hidden_size, activation)

@@ -10,7 +10,7 @@ input at t; *fresh*, that a document begins at t. Every layer of a stack is hand
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 import numpy as np
 
@@ -27,8 +27,10 @@ from ._arithmetic import (
     zeros_like,
 )
 from ._cell import Cell
-from ._merge import merged, unmerged
+from ._merge import Merge, merged, unmerged
 from ._trees import each
+
+Padding = Literal["zero", "held"]
 
 
 class UnrollTape(NamedTuple):
@@ -54,10 +56,10 @@ class Unroll:
 
     cell: Cell
     reverse: bool = False
-    padding: str = "zero"
+    padding: Padding = "zero"
 
     def __post_init__(self) -> None:
-        if self.padding not in ("zero", "held"):
+        if self.padding not in get_args(Padding):
             raise ValueError(f'`padding` must be "zero" or "held", got {self.padding!r:.80}.')
 
     @property
@@ -133,7 +135,7 @@ class Bidirectional:
 
     forward_layer: Unroll
     backward_layer: Unroll
-    merge: str = "concat"
+    merge: Merge = "concat"
 
     @property
     def output_size(self) -> int:
@@ -146,7 +148,7 @@ class Bidirectional:
 
     def forward(
         self, params: Any, carry: Any, xs: Any, valid: Any = None, fresh: Any = None
-    ) -> tuple[Any, Array, tuple]:
+    ) -> tuple[Any, Array, tuple[Any, ...]]:
         first, second = (None, None) if carry is None else carry
         first, ys, tape = self.forward_layer.forward(params[0], first, xs, valid, fresh)
         second, zs, tape_2 = self.backward_layer.forward(params[1], second, xs, valid, fresh)
@@ -177,7 +179,7 @@ class Stack:
 
     def forward(
         self, params: Any, carry: Any, xs: Any, valid: Any = None, fresh: Any = None
-    ) -> tuple[Any, Any, tuple]:
+    ) -> tuple[Any, Any, tuple[Any, ...]]:
         before = (None,) * len(self.layers) if carry is None else carry
         after, tapes = [], []
         for layer, p, c in zip(self.layers, params, before, strict=True):
@@ -196,13 +198,13 @@ class Stack:
         return tuple(dparams), like_carry(dcarry, dbefore), dys
 
 
-def unroll(cell: Cell, reverse: bool = False, padding: str = "zero") -> Unroll:
+def unroll(cell: Cell, reverse: bool = False, padding: Padding = "zero") -> Unroll:
     """A layer that walks time with one cell, from the first instant, or from the last."""
     return Unroll(cell, reverse, padding)
 
 
 def bidirectional(
-    forward_layer: Unroll, backward_layer: Unroll, merge: str = "concat"
+    forward_layer: Unroll, backward_layer: Unroll, merge: Merge = "concat"
 ) -> Bidirectional:
     """A forward and a reversed unroll, their features concatenated, forward first, or merged."""
     if forward_layer.reverse or not backward_layer.reverse:

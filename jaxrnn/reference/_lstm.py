@@ -52,7 +52,7 @@ class LSTM(Cell):
         zeros = np.zeros((*batch_shape, self.hidden_size))
         return LSTMCarry(zeros, zeros)
 
-    def forward(self, params: Any, carry: tuple, x: Any) -> tuple[Any, Array, LSTMTape]:
+    def forward(self, params: Any, carry: tuple[Any, ...], x: Any) -> tuple[Any, Array, LSTMTape]:
         """One instant: `x (*batch, I)`, or token ids `(*batch,)`, to `y (*batch, H)`."""
         w_x, w_h, b, b_h = weights(params)
         x, tokens = self.instant(params, carry, x)
@@ -65,7 +65,7 @@ class LSTM(Cell):
         return like_carry(carry, [h, c]), h, tape
 
     def backward(
-        self, params: Any, tape: LSTMTape, dcarry: tuple, dy: Array
+        self, params: Any, tape: LSTMTape, dcarry: tuple[Any, ...], dy: Array
     ) -> tuple[Any, Any, Array | None]:
         """From the last equation to the first, with σ' = σ (1 - σ) and tanh' = 1 - tanh².
 
@@ -86,7 +86,7 @@ class LSTM(Cell):
         dx = None if tokens else da @ w_x.T
         return dparams, like_carry(dcarry, [da @ w_h.T, dc * f]), dx
 
-    def gates(self, params: Any, carry: tuple, x: Any) -> dict[str, Array]:
+    def gates(self, params: Any, carry: tuple[Any, ...], x: Any) -> dict[str, Array]:
         """What one instant computes, by name; c and h are the new ones."""
         tape = self.forward(params, carry, x)[2]
         return {name: getattr(tape, name) for name in ("i", "f", "g", "o", "c", "h")}

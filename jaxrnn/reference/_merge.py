@@ -1,11 +1,15 @@
 """What a bidirectional layer makes of its two outputs, and the adjoint of it."""
 
+from typing import Literal
+
 import numpy as np
 
 from ._arithmetic import Array
 
+Merge = Literal["concat", "sum", "mean", "product"]
 
-def merged(merge: str, ys: Array, zs: Array) -> Array:
+
+def merged(merge: Merge, ys: Array, zs: Array) -> Array:
     if merge == "concat":
         return np.concatenate([ys, zs], axis=-1)
     if merge == "product":
@@ -13,7 +17,7 @@ def merged(merge: str, ys: Array, zs: Array) -> Array:
     return (ys + zs) / (2 if merge == "mean" else 1)
 
 
-def unmerged(merge: str, ys: Array, zs: Array, d: Array) -> tuple[Array, Array]:
+def unmerged(merge: Merge, ys: Array, zs: Array, d: Array) -> tuple[Array, Array]:
     """What a cotangent of the merged output becomes at the two."""
     if merge == "concat":
         return d[..., : ys.shape[-1]], d[..., ys.shape[-1] :]

@@ -18,7 +18,7 @@ import numpy as np
 
 from ._arithmetic import Array, absolute, double, like_carry, maximum, sigmoid
 from ._cell import Cell
-from ._slstm import check_forget, exponential_gates, nothing
+from ._slstm import Forget, check_forget, exponential_gates, nothing
 
 
 class MLSTMCarry(NamedTuple):
@@ -30,7 +30,7 @@ class MLSTMCarry(NamedTuple):
 @dataclass(frozen=True)
 class MLSTM(Cell):
     heads: int = 1
-    forget: str = "sigmoid"
+    forget: Forget = "sigmoid"
 
     def __post_init__(self) -> None:
         check_forget(self.forget)
@@ -74,6 +74,6 @@ def ratio(shown: Array, size: Array, m: Array) -> Array:
     return shown * times / maximum(size * times, bound)
 
 
-def mlstm(hidden_size: int, heads: int = 1, forget: str = "sigmoid") -> MLSTM:
+def mlstm(hidden_size: int, heads: int = 1, forget: Forget = "sigmoid") -> MLSTM:
     """`w_x (I, 4H)`, `b (4H)`, `w_g (I, 2 heads)`, `b_g (2 heads)`."""
     return MLSTM(hidden_size, heads, forget)

@@ -13,12 +13,14 @@ Columns of W_x and b are gate by gate, each of all H; W_h (heads, D, 4 D) is gat
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from ._arithmetic import Array, double, like_carry, log_sigmoid, maximum, sigmoid
 from ._cell import Cell
+
+Forget = Literal["sigmoid", "exponential"]
 
 
 class SLSTMCarry(NamedTuple):
@@ -31,7 +33,7 @@ class SLSTMCarry(NamedTuple):
 @dataclass(frozen=True)
 class SLSTM(Cell):
     heads: int = 1
-    forget: str = "sigmoid"
+    forget: Forget = "sigmoid"
 
     def __post_init__(self) -> None:
         check_forget(self.forget)
@@ -59,7 +61,7 @@ class SLSTM(Cell):
         return np.stack(gates)
 
 
-def exponential_gates(i: Array, f: Array, m: Array, forget: str) -> tuple[Array, Array, Array]:
+def exponential_gates(i: Array, f: Array, m: Array, forget: Forget) -> tuple[Array, Array, Array]:
     """The two gates and the logarithm of what both are divided by."""
     kept = m + (log_sigmoid(f) if forget == "sigmoid" else f)
     m = maximum(kept, i)
@@ -71,11 +73,11 @@ def nothing(params: Any) -> float:
     return -6e4 if np.asarray(params.b).dtype == np.float16 else -1e30
 
 
-def check_forget(forget: str) -> None:
-    if forget not in ("sigmoid", "exponential"):
+def check_forget(forget: Forget) -> None:
+    if forget not in get_args(Forget):
         raise ValueError(f'`forget` must be "sigmoid" or "exponential", got {forget!r:.80}.')
 
 
-def slstm(hidden_size: int, heads: int = 1, forget: str = "sigmoid") -> SLSTM:
+def slstm(hidden_size: int, heads: int = 1, forget: Forget = "sigmoid") -> SLSTM:
     """`w_x (I, 4H)`, `w_h (heads, D, 4 D)` of D = H / heads, `b (4H)`."""
     return SLSTM(hidden_size, heads, forget)

@@ -6,12 +6,14 @@ The new state is an ordinary layer of neurons that reads the input and the old s
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from ._arithmetic import Array, double, like_carry, like_params, outer, relu, total, weights
 from ._cell import Cell
+
+Activation = Literal["tanh", "relu"]
 
 
 class VanillaCarry(NamedTuple):
@@ -27,16 +29,18 @@ class VanillaTape(NamedTuple):
 
 @dataclass(frozen=True)
 class Vanilla(Cell):
-    activation: str = "tanh"
+    activation: Activation = "tanh"
 
     def __post_init__(self) -> None:
-        if self.activation not in ("tanh", "relu"):
+        if self.activation not in get_args(Activation):
             raise ValueError(f'`activation` must be "tanh" or "relu", got {self.activation!r:.80}.')
 
     def initial_carry(self, params: Any, batch_shape: tuple[int, ...]) -> VanillaCarry:
         return VanillaCarry(np.zeros((*batch_shape, self.hidden_size)))
 
-    def forward(self, params: Any, carry: tuple, x: Any) -> tuple[Any, Array, VanillaTape]:
+    def forward(
+        self, params: Any, carry: tuple[Any, ...], x: Any
+    ) -> tuple[Any, Array, VanillaTape]:
         """One instant: `x (*batch, I)`, or token ids `(*batch,)`, to `y (*batch, H)`."""
         w_x, w_h, b, b_h = weights(params)
         x, tokens = self.instant(params, carry, x)
@@ -46,7 +50,7 @@ class Vanilla(Cell):
         return like_carry(carry, [h]), h, VanillaTape(x, tokens, h_before, h)
 
     def backward(
-        self, params: Any, tape: VanillaTape, dcarry: tuple, dy: Array
+        self, params: Any, tape: VanillaTape, dcarry: tuple[Any, ...], dy: Array
     ) -> tuple[Any, Any, Array | None]:
         """Through `h' = φ(a)`: `da = dh' ⊙ φ'(a)`, and φ' is told by h' itself.
 
@@ -61,11 +65,11 @@ class Vanilla(Cell):
         dx = None if tape.tokens else da @ w_x.T
         return dparams, like_carry(dcarry, [da @ w_h.T]), dx
 
-    def gates(self, params: Any, carry: tuple, x: Any) -> dict[str, Array]:
+    def gates(self, params: Any, carry: tuple[Any, ...], x: Any) -> dict[str, Array]:
         """What one instant computes, by name."""
         return {"h": self.forward(params, carry, x)[2].h}
 
 
-def vanilla(hidden_size: int, activation: str = "tanh") -> Vanilla:
+def vanilla(hidden_size: int, activation: Activation = "tanh") -> Vanilla:
     """A vanilla cell; its parameters are `w_x (I, H)`, `w_h (H, H)`, `b (H)`, `b_h (H)` or None."""
     return Vanilla(hidden_size, activation)

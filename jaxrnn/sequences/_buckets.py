@@ -23,6 +23,9 @@ def buckets(lengths: ArrayLike, count: int) -> tuple[int, ...]:
 
     is exact, in O(count · distinct²). Cells of empty columns are not counted. Raises ValueError
     for no or negative lengths and a count below 1.
+
+    >>> jaxrnn.sequences.buckets([3, 7, 2, 8, 3], 2)
+    (3, 8)
     """
     lengths = np.maximum(_ragged.integers("lengths", lengths, 0), 1)
     count = _values.positive("count", count)
@@ -73,6 +76,11 @@ def bucketed(
 
     Raises at the call, not at the first batch: ValueError for what `pad` refuses, boundaries that
     do not increase, and a sequence longer than the last of them.
+
+    >>> from jaxrnn import sequences
+    >>> documents = [np.arange(n) for n in (3, 7, 2, 8, 3)]
+    >>> [batch.xs.shape for batch in sequences.bucketed(documents, 2, boundaries=(3, 8))]
+    [(3, 2), (3, 2), (8, 2)]
     """
     size = _values.positive("batch_size", batch_size)
     bounds = _increasing(boundaries)
@@ -128,6 +136,13 @@ def restore(
     `count` sequences, whatever the order of the batches.
 
     Raises ValueError where a sequence is in none of them, as `drop_last` leaves some out.
+
+    >>> from jaxrnn import sequences
+    >>> documents = [np.arange(n) for n in (3, 7, 2, 8, 3)]
+    >>> batches = list(sequences.bucketed(documents, 2, (3, 8), seed=0))
+    >>> outputs = [batch.xs for batch in batches]          # of a layer, say
+    >>> [len(row) for row in sequences.restore(outputs, batches, len(documents))]
+    [3, 7, 2, 8, 3]
     """
     found = {}
     for ys, batch in zip(outputs, batches, strict=True):

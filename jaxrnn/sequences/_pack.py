@@ -39,6 +39,12 @@ def pack(sequences: Iterable[ArrayLike], steps: int, rows: int | None = None) ->
 
     Raises ValueError for what `pad` refuses, for an empty document (it would leave no trace to
     unpack), for one longer than `steps`, and where `rows` are too few.
+
+    >>> packed = jaxrnn.sequences.pack([np.array([1, 2, 3]), np.array([4]), np.array([5, 6])], 4)
+    >>> packed.xs.T.tolist()
+    [[1, 2, 3, 4], [5, 6, 0, 0]]
+    >>> packed.resets.T.astype(int).tolist()
+    [[1, 0, 0, 1], [1, 0, 0, 0]]
     """
     steps = _values.positive("steps", steps)
     sequences = list(sequences)
@@ -97,6 +103,11 @@ def unpack(ys: ArrayLike, packed: Packed) -> list[np.ndarray]:
     """ys (T, B, ...) -> arrays (T_i, ...), one a document, in the order that `pack` was given.
 
     Raises ValueError where ys are not (T, B, ...) of `packed`.
+
+    >>> from jaxrnn import sequences
+    >>> packed = sequences.pack([np.array([1, 2, 3]), np.array([4]), np.array([5, 6])], 4)
+    >>> [row.tolist() for row in sequences.unpack(packed.xs, packed)]
+    [[1, 2, 3], [4], [5, 6]]
     """
     ys, index = np.asarray(ys), np.asarray(packed.index)
     if ys.shape[:2] != index.shape:

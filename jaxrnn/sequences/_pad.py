@@ -54,6 +54,11 @@ def pad(
 
     Raises ValueError for no sequence, for sequences that differ in dtype or in the axes after
     time, for one longer than `steps`, another side, and an index out of range.
+
+    >>> from jaxrnn import sequences
+    >>> batch = sequences.pad([np.array([1, 2, 3]), np.array([4])])
+    >>> batch.xs.T.tolist(), batch.mask.T.tolist()
+    ([[1, 2, 3], [4, 0, 0]], [[True, True, True], [True, False, False]])
     """
     _values.one_of("side", side, get_args(Side))
     sequences = list(sequences)
@@ -99,6 +104,11 @@ def unpad(ys: ArrayLike, mask: ArrayLike) -> list[np.ndarray]:
 
     `mask` (T, B) booleans, or lengths (B) integers. The inverse of `pad`:
     ``unpad(batch.xs, batch.mask)``. Raises ValueError where the two do not fit.
+
+    >>> from jaxrnn import sequences
+    >>> batch = sequences.pad([np.array([1, 2, 3]), np.array([4])])
+    >>> [row.tolist() for row in sequences.unpad(batch.xs, batch.mask)]
+    [[1, 2, 3], [4]]
     """
     ys, mask = np.asarray(ys), np.asarray(mask)
     if mask.ndim == 1 and mask.dtype.kind in "iu":

@@ -70,6 +70,14 @@ def check_cell(cell: Cell, *, input_size: int = 3, seed: int = 0) -> tuple[str, 
 
     Prints what the engine read in the cell's step (`jaxrnn.engine.explain`), and warns where its
     author may think otherwise: it cannot be read, closes over an array, or changes with the batch.
+
+    >>> class Mixed(jaxrnn.MinGRU):                          # its rows are not independent
+    ...     def step(self, params, carry, x):
+    ...         return super().step(params, carry, x - x.mean(axis=0))
+    >>> jaxrnn.testing.check_cell(Mixed(4))
+    Traceback (most recent call last):
+        ...
+    AssertionError: law `each_row_has_its_length` broken by Unroll(cell=Mixed(hidden_size=4)): ...
     """
     engine.explain(cell, input_size)
     for told in surprises(cell, input_size):
@@ -89,7 +97,13 @@ def check_layer(
 ) -> tuple[str, ...]:
     """Every law that fits `layer` (or those of `laws`, by name), on random data of `seed`; the
     names of those that hold. AssertionError at the first that does not. Layers of 16-bit
-    products (`matmul_dtype`) keep the laws no closer than they round, and are not judged so."""
+    products (`matmul_dtype`) keep the laws no closer than they round, and are not judged so.
+
+    >>> from jaxrnn import testing
+    >>> layer = jaxrnn.unroll(jaxrnn.mingru(4))
+    >>> testing.check_layer(layer, laws=["two_parts_are_the_whole"])
+    ('two_parts_are_the_whole',)
+    """
     chosen: Any = [LAWS[name] for name in (LAWS if laws is None else laws)]
     fitting = [law for law in chosen if law.fits(layer)]
     if not jax.config.read("jax_enable_x64"):

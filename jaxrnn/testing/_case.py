@@ -51,7 +51,13 @@ def numpy(tree: Any) -> Any:
 class Case:
     """One random question, all in NumPy. Nothing in it is zero: params are perturbed away from
     their init (zero biases hide bugs), the carry is not the initial one, inputs change in time,
-    and there is a cotangent for the outputs *and* for the final carry."""
+    and there is a cotangent for the outputs *and* for the final carry.
+
+    >>> from jaxrnn import testing
+    >>> case = testing.draw(jaxrnn.unroll(jaxrnn.mingru(4)), input_size=3, seed=0)
+    >>> case.xs.shape, case.answer().ys.shape                # (T, B, I), (T, B, F)
+    ((7, 6, 3), (7, 6, 4))
+    """
 
     layer: Any
     params: Any
@@ -65,7 +71,7 @@ class Case:
     def but(self, **changes: Any) -> Case:
         return dataclasses.replace(self, **changes)
 
-    def question(self, **when: Any) -> tuple:
+    def question(self, **when: Any) -> tuple[Any, ...]:
         return self.params, self.carry, self.xs, (self.dcarry, self.dys), when
 
     def answer(self, **when: Any) -> Answer:
@@ -107,7 +113,13 @@ class Case:
 
 @lru_cache(maxsize=64)
 def draw(layer: Any, input_size: int, seed: int, steps: int = 7, batch: int = 6) -> Case:
-    """A random question to `layer`: `steps` times, a batch of `batch`, in the params' dtype."""
+    """A random question to `layer`: `steps` times, a batch of `batch`, in the params' dtype.
+
+    >>> from jaxrnn import testing
+    >>> case = testing.draw(jaxrnn.unroll(jaxrnn.mingru(4)), input_size=3, seed=0, steps=5, batch=2)
+    >>> case.xs.shape, case.valid.shape
+    ((5, 2, 3), (5, 2))
+    """
     rng = np.random.default_rng(seed)
     params = numpy(layer.init(jax.random.key(seed), input_size))
     dtype = _checks.float_dtype(next((a.dtype for a in jax.tree.leaves(params)), None))

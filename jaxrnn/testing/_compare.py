@@ -20,7 +20,15 @@ def tolerance(dtype: Any) -> float:
 def same(got: Any, want: Any, within: float | None = None) -> None:
     """Every leaf of `got` is that of `want`, `within` a tolerance (None: the dtype's; 0: bit for
     bit), or an AssertionError names the first leaf that is not; one that leads with time, and so
-    the first time step too, if there is one."""
+    the first time step too, if there is one.
+
+    >>> from jaxrnn import testing
+    >>> testing.same({"h": jnp.ones(3)}, {"h": np.ones(3, np.float32)})
+    >>> testing.same({"h": jnp.ones(3)}, {"h": np.zeros(3, np.float32)})
+    Traceback (most recent call last):
+        ...
+    AssertionError: ...
+    """
     got_leaves, got_tree = jax.tree_util.tree_flatten_with_path(got)
     want_leaves, want_tree = jax.tree.flatten(want)
     assert got_tree == want_tree, f"got the tree {got_tree}, want {want_tree}"

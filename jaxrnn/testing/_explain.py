@@ -32,7 +32,13 @@ class Difference(NamedTuple):
 
 def explain(cell: Cell, params: Any, carry: Any, xs: Any) -> Difference | None:
     """Step `cell` over xs (T, *batch, I) or ids (T, *batch), and beside it, from the same carry,
-    its NumPy twin. Print and return the first difference, by name and step, or None."""
+    its NumPy twin. Print and return the first difference, by name and step, or None.
+
+    >>> from jaxrnn import testing
+    >>> cell = jaxrnn.mingru(4)
+    >>> params = cell.init(jax.random.key(0), input_size=3)
+    >>> testing.explain(cell, params, cell.initial_carry(params, (2,)), jnp.ones((5, 2, 3)))
+    """
     twin, step = reference.twin(cell), jax.jit(cell.step)
     if carry is None:
         carry = cell.initial_carry(params, _checks.batch_shape_of(xs))

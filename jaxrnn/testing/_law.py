@@ -19,18 +19,27 @@ def everything(layer: Layer) -> bool:
 
 @dataclasses.dataclass(frozen=True)
 class Law:
-    """One sentence that is true of every layer that it `fits`; calling it checks one layer."""
+    """One sentence that is true of every layer that it `fits`; calling it checks one layer.
+
+    >>> from jaxrnn import testing
+    >>> law, layer = testing.LAWS["two_parts_are_the_whole"], jaxrnn.unroll(jaxrnn.mingru(4))
+    >>> law.fits(layer)
+    True
+    >>> law(layer, input_size=3, seed=0)                     # AssertionError where it is broken
+    """
 
     name: str
     check: Callable[[Case], None]
     fits: Callable[[Any], bool] = everything
 
-    def __call__(self, layer: Any, *, input_size: int = 3, seed: int = 0, **sizes: int) -> None:
-        """Raise AssertionError where `layer` breaks the law, on random data of this `seed`;
-        `sizes`: `steps` (7) and `batch` (6)."""
+    def __call__(
+        self, layer: Any, *, input_size: int = 3, seed: int = 0, steps: int = 7, batch: int = 6
+    ) -> None:
+        """Raise AssertionError where `layer` breaks the law, on random data of this `seed`: T =
+        `steps`, B = `batch`."""
         try:
             with jax.default_matmul_precision("highest"):
-                self.check(draw(layer, input_size, seed, **sizes))
+                self.check(draw(layer, input_size, seed, steps, batch))
         except AssertionError as broken:
             raise AssertionError(f"law `{self.name}` broken by {layer}: {broken}") from broken
         except Exception as error:

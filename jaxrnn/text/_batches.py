@@ -40,6 +40,13 @@ def batches(
 ) -> Batches:
     """The minibatches of one epoch over ids (len,), by one of the four rules above: the `windows`
     at its `starts`. Raises TextError for what either refuses.
+
+    >>> from jaxrnn import text
+    >>> inputs, targets = text.batches("consecutive", range(20), 2, 3, seed=0, epoch=0)
+    >>> inputs.shape
+    (3, 3, 2)
+    >>> inputs[0].T.tolist(), targets[0].T.tolist()
+    ([[0, 1, 2], [10, 11, 12]], [[1, 2, 3], [11, 12, 13]])
     """
     ids = one_text(ids)
     return windows(ids, starts(sampling, len(ids), batch_size, num_steps, seed, epoch), num_steps)
@@ -55,6 +62,9 @@ def starts(
     Raises TextError for an unknown rule, sizes below 1, a text too short to give one minibatch
     whatever the offset, and a seed or an epoch outside of 32 bits: as `jax.random.key` takes a
     seed, and so that no two pairs are the same words of entropy (2³², 0 is 0, 1).
+
+    >>> jaxrnn.text.starts("consecutive", 20, 2, 3, seed=0, epoch=0).tolist()
+    [[0, 10], [3, 13], [6, 16]]
     """
     if sampling not in get_args(Sampling):
         raise unknown("no sampling", sampling, _RULES)
@@ -84,6 +94,10 @@ def windows(ids: ArrayLike, starts: ArrayLike, num_steps: int) -> Batches:
     Only what is read is copied, so that `ids` may be a memory map larger than memory. Raises
     TextError for a window that does not lie in the text, and for an id read that 32 bits do not
     hold.
+
+    >>> inputs, targets = jaxrnn.text.windows(range(100, 120), [[0, 10]], num_steps=3)
+    >>> inputs[0].T.tolist(), targets[0].T.tolist()
+    ([[100, 101, 102], [110, 111, 112]], [[101, 102, 103], [111, 112, 113]])
     """
     ids, begin = one_text(ids), integers("starts", starts)
     num_steps = positive("num_steps", num_steps)
@@ -110,7 +124,11 @@ def _narrow(read: np.ndarray) -> np.ndarray:
 
 
 def time_major(batch: ArrayLike) -> np.ndarray:
-    """(..., B, T) -> (..., T, B): time before batch."""
+    """(..., B, T) -> (..., T, B): time before batch.
+
+    >>> jaxrnn.text.time_major(np.zeros((2, 6))).shape
+    (6, 2)
+    """
     return np.swapaxes(np.asarray(batch), -1, -2)
 
 

@@ -13,7 +13,11 @@ TIMEOUT_SECONDS = 10
 
 
 def cache_folder() -> Path:
-    """`$XDG_CACHE_HOME/jaxrnn`, or `~/.cache/jaxrnn`."""
+    """`$XDG_CACHE_HOME/jaxrnn`, or `~/.cache/jaxrnn`.
+
+    >>> jaxrnn.text.cache_folder().name
+    'jaxrnn'
+    """
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "jaxrnn"
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from ._checks import positive
 from ._errors import TextError, quoted, unknown
 from ._token_files import TokenFile
-from .recipes import RECIPES, Recipe, find_recipe
+from .recipes import RECIPES, Recipe, RecipeName, find_recipe
 from .vocabulary import Unit, Vocabulary, tokenise
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Encoded(NamedTuple):
 
 def encode(
     corpus: "Corpus",
-    recipe: Recipe | str | None = None,
+    recipe: Recipe | RecipeName | None = None,
     cut: int | None = 10_000,
     unit: Unit = "char",
     folder: str | os.PathLike[str] | None = None,
@@ -49,6 +49,11 @@ def encode(
 
     Raises TextError for a cut below 1, where cleaning leaves nothing, and for a folder that cannot
     be written to.
+
+    >>> from jaxrnn import text
+    >>> ids, vocab = text.encode(text.load_corpus("analects"), cut=100)
+    >>> ids.shape, vocab.text(ids[:2])
+    ((100,), '子曰')
     """
     rule = find_recipe(recipe or corpus.recipe)
     if unit not in get_args(Unit):
@@ -69,7 +74,7 @@ def _in_memory(corpus: "Corpus", rule: Recipe, cut: int | None, unit: Unit) -> E
 def _on_disk(
     folder: str | os.PathLike[str], corpus: "Corpus", rule: Recipe, cut: int | None, unit: Unit
 ) -> Encoded:
-    if RECIPES.get(rule.name) != rule:
+    if rule not in RECIPES.values():
         raise TextError(
             f"a folder keeps ids of the recipes {', '.join(RECIPES)} alone, got recipe "
             f"{rule.name!r}: encode without a folder."

@@ -14,6 +14,9 @@ def unigram_perplexity(ids: ArrayLike, size: int) -> float:
 
     It lies between 1 and `size`. Ids are counted in pieces, so that they may be a memory map larger
     than memory. Raises TextError for no ids and for an id outside 0 … size - 1.
+
+    >>> jaxrnn.text.unigram_perplexity([0, 1, 2, 3], size=4)
+    4.0
     """
     counts = np.zeros(size, np.int64)
     for piece in in_pieces(ids, size):
@@ -32,7 +35,7 @@ def bits_per_character(perplexity: float, tokens: int, characters: int) -> float
     perplexity is infinitely many bits. Raises TextError for a perplexity that is not positive, for
     a negative number of tokens, and for no characters.
 
-    >>> bits_per_character(4.0, tokens=300, characters=200)
+    >>> jaxrnn.text.bits_per_character(4.0, tokens=300, characters=200)
     3.0
     """
     tokens, characters = not_negative("tokens", tokens), positive("characters", characters)

@@ -25,7 +25,7 @@ def split(ids: ArrayLike, validation: float = 0.1, test: float = 0.0) -> Split:
     to a whole number of ids. Raises TextError for a fraction outside [0, 1), for one that is not 0
     but comes to no id, and where none is left to train on.
 
-    >>> [len(part) for part in split(np.arange(50), validation=0.1, test=0.2)]
+    >>> [len(part) for part in jaxrnn.text.split(np.arange(50), validation=0.1, test=0.2)]
     [35, 5, 10]
     """
     array = one_text(ids)

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from http.client import HTTPException
 from importlib import resources
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 from ._document import BYTES, Document
 from ._download import cache_folder, check_sha1, download
 from ._errors import CorpusNotFound, unknown
-from .recipes import find_recipe
+from .recipes import RecipeName, find_recipe
 
 _D2L = "http://d2l-data.s3-accelerate.amazonaws.com/"
 _CHAR_RNN = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/"
@@ -32,13 +32,18 @@ class Corpus:
     found, and `recipe` names the rule by which `encode` cleans it if told no other. What
     `load_corpus` found stays in its file: `text` reads it whole, `pieces` in parts. Both raise
     TextError where the file is no longer what it was.
+
+    >>> from jaxrnn import text
+    >>> mine = text.Corpus("mine", "so it goes", sha1="", source="a string", recipe="plain")
+    >>> text.encode(mine).ids.shape
+    (10,)
     """
 
     name: str
     text: str = field(repr=False)
     sha1: str
     source: str
-    recipe: str
+    recipe: RecipeName
 
     def pieces(self) -> Iterator[str]:
         """The text in parts of some thousands of characters."""
@@ -81,6 +86,9 @@ class _Public(NamedTuple):
     url: str | None = None
 
 
+CorpusName = Literal["analects", "moby_dick", "time_machine", "lyrics", "tiny_shakespeare"]
+CORPORA = get_args(CorpusName)
+"""The names that `load_corpus` knows."""
 _SHIPPED = ("analects", "moby_dick")
 _PUBLIC = {
     "time_machine": _Public(
@@ -96,18 +104,17 @@ _PUBLIC = {
         f"{_CHAR_RNN}tinyshakespeare/input.txt",
     ),
 }
-_RECIPES = {  # of any other: "plain"
+_RECIPES: dict[str, RecipeName] = {  # of any other: "plain"
     "analects": "lyrics",
     "lyrics": "lyrics",
     "moby_dick": "time_machine",
     "time_machine": "time_machine",
 }
 
-CORPORA = (*_SHIPPED, *_PUBLIC)
-"""The names that `load_corpus` knows."""
 
-
-def load_corpus(name: str | os.PathLike[str], recipe: str | None = None) -> Corpus:
+def load_corpus(
+    name: CorpusName | str | os.PathLike[str], recipe: RecipeName | None = None
+) -> Corpus:
     """The corpus of that name (one of CORPORA), or the file at that path.
 
     Sums are checked for the public files called by name; a file given by path is taken as it is,
@@ -116,6 +123,10 @@ def load_corpus(name: str | os.PathLike[str], recipe: str | None = None) -> Corp
     Raises CorpusNotFound if a public file is not to be had, and TextError for a name that is no
     file either, one that cannot be read, a wrong sum, a zip that is damaged, or without exactly one
     .txt, a text not in UTF-8, or an empty one.
+
+    >>> corpus = jaxrnn.text.load_corpus("moby_dick")
+    >>> corpus.name, corpus.recipe, corpus.source
+    ('moby_dick', 'time_machine', 'shipped with jaxrnn')
     """
     name = os.fspath(name)
     called = name
@@ -133,7 +144,7 @@ def load_corpus(name: str | os.PathLike[str], recipe: str | None = None) -> Corp
         text=document,  # pyright: ignore[reportArgumentType]
         sha1=document.check(),
         source=document.source,
-        recipe=find_recipe(recipe or _RECIPES.get(called, "plain")).name,
+        recipe=cast(RecipeName, find_recipe(recipe or _RECIPES.get(called, "plain")).name),
     )
 
 

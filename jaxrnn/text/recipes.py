@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 
@@ -68,6 +68,12 @@ class Recipe:
     `seams` says for each unit, by a regular expression, where a text may be cut in two without a
     change to its tokens, though `clean` sees each part alone; bytes have the seams of characters.
     Without, a text is cleaned whole.
+
+    >>> from jaxrnn import text
+    >>> text.TIME_MACHINE.clean("Call me Ishmael.")
+    ['call me ishmael']
+    >>> text.TIME_MACHINE.vocabulary("aab", "char").tokens
+    ('<unk>', 'a', 'b')
     """
 
     name: str
@@ -160,13 +166,19 @@ PLAIN = Recipe(
     cut_first=True,
     seams={"char": "", "word": WORDS_AND_LINE_ENDS},
 )
-RECIPES = {recipe.name: recipe for recipe in (LYRICS, TIME_MACHINE, PLAIN)}
+RecipeName = Literal["lyrics", "time_machine", "plain"]
+RECIPES: dict[str, Recipe] = {"lyrics": LYRICS, "time_machine": TIME_MACHINE, "plain": PLAIN}
 
 
-def find_recipe(recipe: Recipe | str) -> Recipe:
-    """A recipe itself, or the one of that name; TextError where there is none."""
+def find_recipe(recipe: Recipe | RecipeName | str) -> Recipe:
+    """A recipe itself, or the one of that name; TextError where there is none.
+
+    >>> from jaxrnn import text
+    >>> text.find_recipe("plain") is text.PLAIN
+    True
+    """
     if isinstance(recipe, Recipe):
         return recipe
-    if not isinstance(recipe, str) or recipe not in RECIPES:
+    if not isinstance(recipe, str) or recipe not in get_args(RecipeName):
         raise unknown("no recipe", recipe, RECIPES)
     return RECIPES[recipe]

@@ -46,13 +46,19 @@ class Vocabulary:
 
     The unit "byte" has one vocabulary, BYTE_VOCABULARY. Raises TextError for a token that is no
     string or is there twice, for an unknown unit, and for an `unk` that is no id.
+
+    >>> vocab = jaxrnn.text.Vocabulary(("<unk>", "a", "b"), unk=0, unit="char")
+    >>> vocab.ids("abc").tolist()
+    [1, 2, 0]
+    >>> vocab.text([1, 2])
+    'ab'
     """
 
     tokens: tuple[str, ...]
     unk: int | None
     unit: Unit
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.unit not in get_args(Unit):
             raise unknown("no unit", self.unit, get_args(Unit))
         for token in self.tokens:
@@ -182,7 +188,7 @@ BYTE_VOCABULARY = Vocabulary(_BYTES, unk=None, unit="byte")
 def one_hot(ids: ArrayLike, size: int, dtype: DTypeLike = np.float32) -> np.ndarray:
     """ids (*batch,) -> (*batch, size): 1 at the id, 0 elsewhere; an id out of range is a zero row.
 
-    >>> one_hot([2, 0, 3], 3)
+    >>> jaxrnn.text.one_hot([2, 0, 3], 3)
     array([[0., 0., 1.],
            [1., 0., 0.],
            [0., 0., 0.]], dtype=float32)

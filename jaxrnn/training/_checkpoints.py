@@ -30,14 +30,21 @@ class Checkpoints:
     values of JSON. The last `keep` stay, and the best. Whatever ends the process, each of them is
     whole, for it is written under another name first.
 
-    >>> checkpoints = Checkpoints(folder)                              # doctest: +SKIP
-    >>> checkpoints.save(10, state, notes={"epoch": 2}, score=loss)    # doctest: +SKIP
-    >>> state, notes = checkpoints.restore(state)                      # doctest: +SKIP
+    >>> from jaxrnn import training
+    >>> checkpoints = training.Checkpoints("checkpoints", keep=2)
+    >>> state = {"w": jnp.ones(3)}
+    >>> for step, score in ((10, 2.0), (20, 1.0), (30, 1.5), (40, 1.2)):
+    ...     checkpoints.save(step, state, notes={"epoch": step // 10}, score=score)
+    >>> checkpoints.steps, checkpoints.best
+    ([20, 30, 40], (20, 1.0))
+    >>> state, notes = checkpoints.restore(state)
+    >>> notes
+    {'epoch': 4}
     """
 
     def __init__(self, folder: str | os.PathLike[str], keep: int = 2):
-        self.folder = Path(folder).absolute()
-        self.keep = _checks.positive("keep", keep)
+        self.folder: Path = Path(folder).absolute()
+        self.keep: int = _checks.positive("keep", keep)
 
     @property
     def steps(self) -> list[int]:

@@ -20,7 +20,14 @@ ROWS = "rows"  # the only axis of the mesh
 
 @dataclasses.dataclass(frozen=True)
 class DataParallel:
-    """Where params, carries and batches lie: see :func:`data_parallel`."""
+    """Where params, carries and batches lie: see :func:`data_parallel`.
+
+    >>> parallel = jaxrnn.training.data_parallel(jax.devices()[:1])
+    >>> parallel.mesh.devices.size
+    1
+    >>> parallel.split(np.zeros((4, 6, 2))).shape          # (N, T, B): B is divided
+    (4, 6, 2)
+    """
 
     mesh: Mesh
 
@@ -72,6 +79,10 @@ def data_parallel(devices: Sequence[Any] | None = None) -> DataParallel:
     those of one device, to rounding. With ``jax.process_index() == 0`` one process writes for all.
 
     A batch whose rows the devices cannot share evenly is refused with ValueError.
+
+    >>> parallel = jaxrnn.training.data_parallel()
+    >>> parallel.mesh.devices.size == len(jax.devices())
+    True
     """
     devices = jax.devices() if devices is None else devices
     listed = list(devices) if isinstance(devices, Sequence) else []

@@ -45,7 +45,16 @@ class Report(NamedTuple):
 
 
 def start(params: Params, optimizer: optax.GradientTransformation, carry: Carry) -> TrainState:
-    """The state before the first update. It owns copies, for `epoch` donates its state."""
+    """The state before the first update. It owns copies, for `epoch` donates its state.
+
+    >>> from jaxrnn import training
+    >>> lm = jaxrnn.language_model(jaxrnn.unroll(jaxrnn.gru(5)), vocab_size=7)
+    >>> params = lm.init(jax.random.key(0))
+    >>> carry = lm.initial_carry(params, batch_shape=(2,))
+    >>> state = training.start(params, training.optimizer("adam", 0.01), carry)
+    >>> state._fields
+    ('params', 'optimizer_state', 'carry')
+    """
     memory = as_pytree(optimizer).init(wide(params))
     return TrainState(*jax.tree.map(jnp.array, (params, memory, carry)))
 
@@ -70,6 +79,17 @@ def epoch(
 
     Compiled once for what is equal: a model's `loss` for equal models, and an optimizer of
     `training.optimizer` for any rate and clip.
+
+    >>> from jaxrnn import training
+    >>> lm = jaxrnn.language_model(jaxrnn.unroll(jaxrnn.gru(5)), vocab_size=7)
+    >>> params, adam = lm.init(jax.random.key(0)), training.optimizer("adam", 0.01, clip=1.0)
+    >>> carry = lm.initial_carry(params, batch_shape=(2,))
+    >>> tokens = jnp.arange(4 * 7 * 2).reshape(4, 7, 2) % 7                # (N, T + 1, B)
+    >>> inputs, targets = tokens[:, :-1], tokens[:, 1:]
+    >>> state = training.start(params, adam, carry)
+    >>> state, report = training.epoch(lm.loss, adam, state, inputs, targets, carry)
+    >>> report.loss.shape, bool(report.loss[-1] < report.loss[0])
+    ((4,), True)
     """
     _checks.one_of("restart", restart, RESTARTS)
     _checks.key(key)
@@ -182,7 +202,11 @@ def _is_bare(leaf: Any) -> bool:
 
 
 def perplexity(losses: Any) -> float:
-    """exp of the mean of equally weighted losses in nats; inf where that overflows."""
+    """exp of the mean of equally weighted losses in nats; inf where that overflows.
+
+    >>> jaxrnn.training.perplexity([0.0, 2.0]) == np.e
+    True
+    """
     try:
         return math.exp(np.mean(np.asarray(losses, np.float64)))
     except OverflowError:

@@ -32,6 +32,15 @@ def evaluate(
     ``"epoch"`` and ``"never"``, which differ from epoch to epoch, are one here.
 
     `loss` may be any measure, such as the share of errors; `perplexity` reads losses in nats.
+
+    >>> from jaxrnn import training
+    >>> lm = jaxrnn.language_model(jaxrnn.unroll(jaxrnn.gru(5)), vocab_size=7)
+    >>> params = lm.init(jax.random.key(0))
+    >>> carry = lm.initial_carry(params, batch_shape=(2,))
+    >>> tokens = jnp.arange(4 * 7 * 2).reshape(4, 7, 2) % 7                # (N, T + 1, B)
+    >>> losses = training.evaluate(lm.loss, params, tokens[:, :-1], tokens[:, 1:], carry)
+    >>> losses.shape, training.perplexity(losses) > 1
+    ((4,), True)
     """
     _checks.one_of("restart", restart, RESTARTS)
     inputs, targets = minibatches(inputs, targets)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -16,11 +16,12 @@ from jaxrnn import _checks
 from jaxrnn._platform import is_cpu
 from jaxrnn._types import Params
 
-OPTIMIZERS = {"sgd": optax.sgd, "adam": optax.adam}
+Rule = Literal["sgd", "adam"]
+OPTIMIZERS: dict[Rule, Callable[..., Any]] = {"sgd": optax.sgd, "adam": optax.adam}
 
 
 def optimizer(
-    rule: Literal["sgd", "adam"] | Callable[..., Any] | optax.GradientTransformation,
+    rule: Rule | Callable[..., Any] | optax.GradientTransformation,
     learning_rate: float | optax.Schedule | None = None,
     clip: float | None = None,
 ) -> optax.GradientTransformationExtraArgs:
@@ -31,10 +32,18 @@ def optimizer(
     `learning_rate` a number, a `training.schedule` or a schedule of optax; or `rule` is an optax
     transformation, which has its own rate. Norms, moments and updates of 16-bit params are computed
     in float32.
+
+    >>> import optax
+    >>> from jaxrnn import training
+    >>> adam = training.optimizer("adam", 0.01, clip=1.0)
+    >>> decayed = training.optimizer(optax.adamw, training.schedule("cosine", 0.01, steps=100))
+    >>> params = {"w": jnp.ones(3)}
+    >>> updates, memory = adam.update({"w": jnp.ones(3)}, adam.init(params), params)
+    >>> [round(float(update), 4) for update in updates["w"]]
+    [-0.01, -0.01, -0.01]
     """
     if isinstance(rule, str):
-        _checks.one_of("optimizer", rule, tuple(OPTIMIZERS))
-        rule = OPTIMIZERS[rule]
+        rule = OPTIMIZERS[_checks.one_of("optimizer", rule, get_args(Rule))]
     if not callable(rule):
         if learning_rate is not None:
             raise ValueError(
@@ -55,7 +64,13 @@ def optimizer(
 
 def learning_rate(of: Any, step: int) -> float:
     """The rate at the update that `step` updates precede, of a schedule, a number, or an optimizer
-    that `optimizer` made of one."""
+    that `optimizer` made of one.
+
+    >>> from jaxrnn import training
+    >>> adam = training.optimizer("adam", training.schedule("linear", 0.5, steps=100, end=0.0))
+    >>> training.learning_rate(adam, step=50)
+    0.25
+    """
     if isinstance(of, optax.GradientTransformation):
         of = _rate(of)
     if callable(of):

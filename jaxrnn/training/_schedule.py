@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -16,21 +16,27 @@ from jaxrnn import _checks
 from ._optimizer import positive_number
 
 # Each from 1 at the first of so many updates to `end` after the last, and `end` from there on.
-SHAPES: dict[str, Callable[[int, float], optax.Schedule]] = {
+Shape = Literal["constant", "cosine", "linear", "exponential"]
+SHAPES: dict[Shape, Callable[[int, float], optax.Schedule]] = {
     "constant": lambda steps, end: optax.constant_schedule(1.0),
     "cosine": lambda steps, end: optax.cosine_decay_schedule(1.0, steps, end),
     "linear": lambda steps, end: optax.linear_schedule(1.0, end, steps),
     "exponential": lambda steps, end: optax.exponential_decay(1.0, steps, end, end_value=end),
 }
-SCHEDULES = tuple(SHAPES)
+SCHEDULES = get_args(Shape)
 
 
 @dataclasses.dataclass(frozen=True)
 class Schedule:
     """A schedule of optax that is a value, equal where its fields are. Its rate is a leaf, so that
-    `training.epoch` compiles once for any. See :func:`schedule`."""
+    `training.epoch` compiles once for any. See :func:`schedule`.
 
-    name: str
+    >>> from jaxrnn import training
+    >>> training.schedule("cosine", 0.01, steps=100) == training.Schedule("cosine", 0.01, 100)
+    True
+    """
+
+    name: Shape
     rate: float
     steps: int
     warmup: int = 0
@@ -48,7 +54,9 @@ class Schedule:
 jax.tree_util.register_dataclass(Schedule, ["rate"], ["name", "steps", "warmup", "end"])
 
 
-def schedule(name: str, rate: float, steps: int, warmup: int = 0, *, end: float = 0.01) -> Schedule:
+def schedule(
+    name: Shape, rate: float, steps: int, warmup: int = 0, *, end: float = 0.01
+) -> Schedule:
     """The learning rate of each of `steps` updates, for `training.optimizer` or any of optax.
 
     From 0 it rises linearly for `warmup` updates to `rate`; then it is ``"constant"``, or falls to
@@ -57,6 +65,10 @@ def schedule(name: str, rate: float, steps: int, warmup: int = 0, *, end: float 
 
     Raises ValueError for an unknown name, with the nearest; for a rate that is not positive; for a
     warm-up that leaves no update; and for an `end` outside of [0, 1], or of 0 for the exponential.
+
+    >>> rate = jaxrnn.training.schedule("linear", 1.0, steps=100, warmup=10, end=0.5)
+    >>> [round(float(rate(step)), 2) for step in (0, 5, 10, 55, 100, 1000)]
+    [0.0, 0.5, 1.0, 0.75, 0.5, 0.5]
     """
     _known(name)
     rate, steps = positive_number("rate", rate), _checks.positive("steps", steps)

@@ -20,6 +20,14 @@ class EarlyStopping:
             stopping = stopping.update(score)
             if stopping.improved: ...           # keep these params: they are the best
             if stopping.should_stop: break
+
+    >>> stopping = jaxrnn.training.EarlyStopping(patience=2)
+    >>> for score in (3.0, 2.0, 2.5, 2.1, 1.0):
+    ...     stopping = stopping.update(score)
+    ...     if stopping.should_stop:
+    ...         break
+    >>> score, stopping.best
+    (2.1, 2.0)
     """
 
     patience: int
@@ -27,7 +35,7 @@ class EarlyStopping:
     best: float = math.inf
     waited: int = 0  # scores since the best
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         _checks.positive("patience", self.patience)
         if not self.least >= 0:
             raise ValueError(f"`least` must not be negative, got {_checks.quote(self.least)}.")
