@@ -86,10 +86,12 @@ def _pages_of_cells(app: Any) -> None:
 
 def _links(app: Any, name: str, source: list[str]) -> None:
     """Links to files that are no pages say where these are in a clone."""
-    if "/" in name:
+    if name.startswith("results/"):
         return
-    text = re.sub(r"\]\(\.\./benchmarks/results/", "](results/", source[0])
-    source[0] = re.sub(r"\[([^\]]+)\]\(\.\./([^)]+)\)", r"\1 (`\2`)", text)
+    inside = "../" * name.count("/")  # to docs/; the repository is one further up
+    text = source[0].replace(f"]({inside}../benchmarks/results/", f"]({inside}results/")
+    outside = rf"\[([^\]]+)\]\({re.escape(inside)}\.\./([^)]+)\)"
+    source[0] = re.sub(outside, r"\1 (`\2`)", text)
 
 
 def _no_emphasis(app: Any, what: str, name: str, of: Any, options: Any, lines: list[str]) -> None:
