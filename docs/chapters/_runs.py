@@ -47,6 +47,7 @@ def curves(found: list[tuple[str, str, list[dict[str, Any]]]]) -> None:
     axes.set(xlabel="epoch", ylabel="perplexity")
     axes.legend(fontsize="small")
     figure.tight_layout()
+    plt.show()  # before what the cell returns
 
 
 def _row(runs: list[dict[str, Any]]) -> str:
@@ -59,9 +60,14 @@ def _row(runs: list[dict[str, Any]]) -> str:
     for epoch in [epoch for epoch in epochs if epoch <= last] or [last]:
         judged = slice(max(epoch - window, 0), epoch)
         seen = [statistics.median(run["perplexity"][judged]) for run in runs]
-        spread = f" ({min(seen):.4g}–{max(seen):.4g})" if len(seen) > 1 else ""
-        points.append(f"{statistics.median(seen):.4g}{spread} @{epoch}")
+        spread = f" ({_figure(min(seen))}–{_figure(max(seen))})" if len(seen) > 1 else ""
+        points.append(f"{_figure(statistics.median(seen))}{spread} @{epoch}")
     return f"{published} | {', '.join(points)}"
+
+
+def _figure(perplexity: float) -> str:
+    """Of one near 1 the digits after it tell."""
+    return f"{perplexity:.6g}" if perplexity < 1.01 else f"{perplexity:.4g}"
 
 
 def _written(preset: str, run: dict[str, Any]) -> str:
