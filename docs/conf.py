@@ -89,7 +89,9 @@ def _mathml(display: str) -> Callable:
     """Formulas as MathML, which browsers draw by themselves: no script, and no network."""
 
     def visit(translator: Any, node: Any) -> None:
-        translator.body.append(latex2mathml.converter.convert(node.astext(), display=display))
+        formula = latex2mathml.converter.convert(node.astext(), display=display)
+        room = "<math style='padding: 0.4em 0' "  # else a scroll bar cuts what stands high
+        translator.body.append(formula.replace("<math ", room, 1))
         raise nodes.SkipNode
 
     return visit
