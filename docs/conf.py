@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
+import os
 import re
 import shutil
 import sys
@@ -48,12 +50,19 @@ autodoc_preserve_defaults = True
 nb_execution_mode = "cache"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
-nb_execution_cache_path = str(Path(__file__).parent / "_build" / "executed")
 nb_merge_streams = True
+nb_render_markdown_format = "myst"  # with tables
+# A page runs once: what counts is to compile its programs fast.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 # What the docs show of the rest of the repository.
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE.parent / "benchmarks" / "results"
+
+# What was run is kept for as long as the files stay that all pages read.
+READ = HERE / "presets.json", HERE / "chapters" / "_runs.py"
+SUM = hashlib.sha1(b"".join(path.read_bytes() for path in READ)).hexdigest()[:8]
+nb_execution_cache_path = str(HERE / "_build" / "executed" / SUM)
 
 
 def _copy_results(app: Any) -> None:
@@ -107,7 +116,9 @@ def _mathml(display: str) -> Callable:
     """Formulas as MathML, which browsers draw by themselves: no script, and no network."""
 
     def visit(translator: Any, node: Any) -> None:
-        translator.body.append(latex2mathml.converter.convert(node.astext(), display=display))
+        formula = latex2mathml.converter.convert(node.astext(), display=display)
+        room = "<math style='padding: 0.4em 0' "  # else a scroll bar cuts what stands high
+        translator.body.append(formula.replace("<math ", room, 1))
         raise nodes.SkipNode
 
     return visit
