@@ -57,10 +57,14 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 # What the docs show of the rest of the repository.
 HERE = Path(__file__).resolve().parent
-RESULTS = HERE.parent / "benchmarks" / "results"
+ROOT = HERE.parent
+RESULTS = ROOT / "benchmarks" / "results"
 
-# What was run is kept for as long as the files stay that all pages read.
-READ = HERE / "presets.json", HERE / "chapters" / "_runs.py"
+# What was run is kept for as long as all stays that pages run or read.
+READ = sorted(
+    [*ROOT.glob("jaxrnn/**/*.py"), *ROOT.glob("experiments/**/*.py"), *HERE.glob("**/*.py")]
+)
+READ += [HERE / "presets.json", HERE / "mutants.md"]
 SUM = hashlib.sha1(b"".join(path.read_bytes() for path in READ)).hexdigest()[:8]
 nb_execution_cache_path = str(HERE / "_build" / "executed" / SUM)
 
