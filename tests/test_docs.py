@@ -20,7 +20,8 @@ def test_every_room_is_in_the_reference():
 def test_every_function_of_the_door_is_in_the_reference(name):
     told = re.findall(r"auto(?:function|class):: (\w+)", REFERENCE)
     rooms = re.findall(r"automodule:: jaxrnn\.(\w+)", REFERENCE)
-    assert name in told or name in rooms
+    own = getattr(jaxrnn, name).__name__  # `lstm` is LSTM, of which autodoc knows nothing else
+    assert own in told or name in rooms
 
 
 def test_every_function_and_class_has_an_example(monkeypatch):
