@@ -84,7 +84,7 @@ def _pages_of_cells(app: Any) -> None:
     for name, cell in CELLS.items():
         names = [n for n in jaxrnn.__all__ if n.endswith(("Params", "Carry"))]
         beside = [n for n in names if getattr(jaxrnn, n).__module__ == cell.__module__]
-        told = [f".. autoclass:: jaxrnn.{n}" for n in [name, *beside]]
+        told = [f".. autoclass:: jaxrnn.{n}" for n in [cell.__name__, *beside]]
         step = textwrap.dedent(inspect.getsource(cell.step))
         paper = inspect.getdoc(sys.modules[cell.__module__])
         content = (

@@ -31,7 +31,7 @@ class IndRNN(_declared.Declared):
 
         h' = φ(x W_x + u ⊙ h + b)
 
-    with φ relu or tanh (`activation`). |u| above 1 grows with time: T steps bear |u| ≤ 2^(1/T).
+    with φ relu or tanh (`activation`). `|u|` above 1 grows with time: T steps bear `|u| ≤ 2^(1/T)`.
 
     >>> cell = jaxrnn.indrnn(5)
     >>> params = cell.init(jax.random.key(0), input_size=3)

@@ -49,8 +49,8 @@ class LRU(_declared.Declared):
         h' = λ ⊙ h + exp(γ) ⊙ (x W_re + i x W_im)
         y  = Re(h') C_re - Im(h') C_im + x D
 
-    |λ| begins uniform on the ring from `r_min` to `r_max`, its phase between 0 and `max_phase`, and
-    exp(γ) at √(1 - |λ|²). The carry of 16-bit params is complex64.
+    `|λ|` begins uniform on the ring from `r_min` to `r_max`, its phase between 0 and `max_phase`,
+    and exp(γ) at `√(1 - |λ|²)`. The carry of 16-bit params is complex64.
 
     >>> cell = jaxrnn.lru(5, r_min=0.9, r_max=0.999)
     >>> params = cell.init(jax.random.key(0), input_size=3)

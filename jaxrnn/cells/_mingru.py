@@ -26,9 +26,9 @@ class MinGRUParams:
 class MinGRU(_declared.Declared):
     """One instant of a minGRU, linear in its carry (section 3.1 of Feng et al.)::
 
-    z  = σ(x W_x + b)
-    n  = x W_x + b
-    h' = (1 - z) ⊙ h + z ⊙ n
+        z  = σ(x W_x + b)
+        n  = x W_x + b
+        h' = (1 - z) ⊙ h + z ⊙ n
 
     >>> layer = jaxrnn.unroll(jaxrnn.mingru(5), engine="associative")     # no loop of T steps
     >>> params = layer.init(jax.random.key(0), input_size=3)

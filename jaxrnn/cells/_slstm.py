@@ -40,13 +40,13 @@ class SLSTMCarry(NamedTuple):
 class SLSTM(_declared.Declared):
     """One instant of an sLSTM, stabilised (eq. 8–17 of Beck et al.)::
 
-    ĩ, f̃, z̃, õ = x W_x + h W_h + b            W_h in blocks, one for each of `heads`
-    z, o = tanh(z̃), σ(õ)
-    m'   = max(log f + m, ĩ)                  f = σ(f̃), or exp(f̃) (`forget`)
-    i, f = exp(ĩ - m'), exp(log f + m - m')
-    c'   = f ⊙ c + i ⊙ z
-    n'   = f ⊙ n + i
-    h'   = o ⊙ c' / n'
+        ĩ, f̃, z̃, õ = x W_x + h W_h + b            W_h in blocks, one for each of `heads`
+        z, o = tanh(z̃), σ(õ)
+        m'   = max(log f + m, ĩ)                  f = σ(f̃), or exp(f̃) (`forget`)
+        i, f = exp(ĩ - m'), exp(log f + m - m')
+        c'   = f ⊙ c + i ⊙ z
+        n'   = f ⊙ n + i
+        h'   = o ⊙ c' / n'
 
     >>> cell = jaxrnn.slstm(4, heads=2, forget="exponential")
     >>> params = cell.init(jax.random.key(0), input_size=3)
