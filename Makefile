@@ -8,7 +8,7 @@ PYTHONS := $(or $(PYTHON),python3 python3.14 python3.13 python3.12 python3.11)
 # What the demo trains; and more words for pytest, say PYTEST="-k lstm".
 DEMO ?= gru-concise --epochs 40 --every 8
 PYTEST ?=
-# Words for benchmarks/accelerators.py, say --check.
+# Words for `python -m benchmarks accelerators`, say --check.
 ACCELERATORS ?=
 # What `make setup` installs: one of the extras experiments, test, dev, docs, accelerators.
 EXTRA ?= dev
@@ -59,7 +59,7 @@ docs: $(VENV)/.ready-docs
 # In an environment of its own: compilers of CUDA and of a TPU, and no driver.
 accelerators:
 	@$(MAKE) --no-print-directory setup EXTRA=accelerators VENV=.venv-accelerators
-	@.venv-accelerators/bin/python benchmarks/accelerators.py $(ACCELERATORS)
+	@.venv-accelerators/bin/python -m benchmarks accelerators $(ACCELERATORS)
 
 setup: $(VENV)/.ready-$(EXTRA)
 

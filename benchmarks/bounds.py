@@ -9,6 +9,7 @@ to denormals, however long the loop.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -16,23 +17,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.protocol import Built, NotOffered
 from benchmarks.workloads import GATES, Workload
 
 
-def build(w: Workload) -> Built:
-    if w.kind == "gemm":
-        raise NotOffered("it is its own bound")
-    arguments = jax.tree.map(jnp.asarray, _arguments(w))
-    run = jax.jit(partial(products, w))
-
-    def call():
-        return jax.block_until_ready(run(arguments))
-
-    return Built(call, lambda: {"products": np.concatenate([np.ravel(a) for a in call()])})
+def call(w: Workload) -> Callable[[], Any]:
+    made, run = jax.tree.map(jnp.asarray, arguments(w)), jax.jit(partial(products, w))
+    return lambda: jax.block_until_ready(run(made))
 
 
-def _arguments(w: Workload) -> dict[str, Any]:
+def arguments(w: Workload) -> dict[str, Any]:
     """Random operands of the workload's shapes."""
     rng, G = np.random.default_rng(3), GATES[w.cell]
 

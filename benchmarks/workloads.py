@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Any, Literal
 
 CELLS = ("lstm", "gru", "vanilla")
 GATES = {"lstm": 4, "gru": 3, "vanilla": 1}
@@ -63,40 +64,36 @@ def flops(w: Workload) -> int:
     return total * (3 if w.kind in ("train", "backward") else 1)
 
 
-def _lyrics(name: str, cell: str, **changes) -> Workload:
-    return Workload(name, "train", cell, D=1027, V=1027, **changes)
-
-
-def _dense(cell: str, H: int, kind: str) -> Workload:
-    return Workload(f"dense-{cell}-{H}-{kind}", kind, cell, D=H, H=H)
-
-
-def _growth() -> list[Workload]:
-    """Along T and B from dense-…-256-backward; `dense` itself grows in H."""
-    cells = ("lstm", "gru")
-    long = [Workload(f"growth-{c}-T{T}", "backward", c, T=T) for c in cells for T in LENGTHS]
-    return long + [Workload(f"growth-{c}-B{B}", "backward", c, B=B) for c in cells for B in BATCHES]
-
-
 LENGTHS = (128, 512, 2048)
 BATCHES = (1, 8, 128, 256)
 SIZES = (128, 256, 512, 1024)
 PEAK = Workload("gemm-2048", "gemm", D=2048, H=2048)  # the machine's peak; every run has it
 
-WORKLOADS: tuple[Workload, ...] = (
-    PEAK,
-    *(_lyrics(f"lyrics-{c}", c, learning_rate=0.001 if c == "vanilla" else 0.01) for c in CELLS),
-    *(
-        Workload(f"time-machine-{c}", "train", c, D=28, V=28, **settings)
-        for settings in [{"optimizer": "sgd", "learning_rate": 1.0, "clip": 1.0}]
-        for c in CELLS
-    ),
-    *(_dense(c, H, kind) for c in CELLS for H in SIZES for kind in ("forward", "backward")),
-    *(_lyrics(f"deep-{n}-{c}", c, depth=n) for n in (2, 6) for c in ("lstm", "gru")),
-    *(_lyrics(f"both-ways-{c}", c, both_ways=True) for c in ("lstm", "gru")),
-    *(Workload(f"generate-{c}", "generate", c, T=1, B=1, D=1027, V=1027) for c in CELLS),
-    *_growth(),
-)
+
+def _lyrics(name: str, cell: str, **changes: Any) -> Workload:
+    return Workload(name, "train", cell, D=1027, V=1027, **changes)
+
+
+def _workloads() -> Iterator[Workload]:
+    yield PEAK
+    deep = ("lstm", "gru")
+    for c in CELLS:
+        yield _lyrics(f"lyrics-{c}", c, learning_rate=0.001 if c == "vanilla" else 0.01)
+    for c in CELLS:
+        sgd: Any = {"optimizer": "sgd", "learning_rate": 1.0, "clip": 1.0}
+        yield Workload(f"time-machine-{c}", "train", c, D=28, V=28, **sgd)
+    for c, H, kind in product(CELLS, SIZES, ("forward", "backward")):
+        yield Workload(f"dense-{c}-{H}-{kind}", kind, c, D=H, H=H)
+    yield from (_lyrics(f"deep-{n}-{c}", c, depth=n) for n in (2, 6) for c in deep)
+    yield from (_lyrics(f"both-ways-{c}", c, both_ways=True) for c in deep)
+    for c in CELLS:
+        yield Workload(f"generate-{c}", "generate", c, T=1, B=1, D=1027, V=1027)
+    # Along T and B from dense-…-256-backward; `dense` itself grows in H.
+    yield from (Workload(f"growth-{c}-T{T}", "backward", c, T=T) for c in deep for T in LENGTHS)
+    yield from (Workload(f"growth-{c}-B{B}", "backward", c, B=B) for c in deep for B in BATCHES)
+
+
+WORKLOADS = tuple(_workloads())
 
 
 def toy(w: Workload) -> Workload:
@@ -115,7 +112,8 @@ def select(patterns: Sequence[str], small: bool = False) -> list[Workload]:
         glob = pattern if set(pattern) & set("*?[") else pattern + "*"
         found = fnmatch.filter([w.name for w in WORKLOADS], glob)
         if not found:
-            raise ValueError(f"no workload {pattern!r}; --list shows all.")
+            names = ", ".join(w.name for w in WORKLOADS)
+            raise ValueError(f"no workload {pattern!r}; there is {names}.")
         chosen.update(found)
     kept = [w for w in WORKLOADS if not patterns or w.name in chosen or w is PEAK]
     return [toy(w) if small else w for w in kept]

@@ -1,6 +1,7 @@
 """The book: that every public name is in its reference, and every page in its table of contents."""
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,10 @@ import pytest
 import jaxrnn
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+sys.path.insert(0, str(DOCS.parent))
+
+from benchmarks.__main__ import NAMES
+
 REFERENCE = "\n".join(p.read_text(encoding="utf-8") for p in (DOCS / "reference").glob("*.md"))
 
 
@@ -40,5 +45,7 @@ def test_every_run_that_the_docs_name_is_a_preset_or_a_cell(monkeypatch):
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     named = set(re.findall(r"char_lm\.py ([a-z][\w-]*)", text))
     assert len(named) > 3 and named <= {*presets.PRESETS, *presets.CELLS}
-    scripts = set(re.findall(r"python ((?:experiments|benchmarks)/\w+\.py)", text))
+    scripts = set(re.findall(r"python (experiments/\w+\.py)", text))
     assert scripts and all((DOCS.parent / script).is_file() for script in scripts)
+    benchmarks = set(re.findall(r"python -m benchmarks (\w+)", text))
+    assert len(benchmarks) > 3 and benchmarks <= {*NAMES, "readme"}
