@@ -54,8 +54,7 @@ def measure(name: str, module: Any, chosen: argparse.Namespace, command: str) ->
     facts = module.facts(chosen)
     if not chosen.force:
         quiet.demand(chosen.wait)
-    document = page.begun(command, chosen) | {"facts": facts, "rows": {}}
-    raw, rows = {}, module.rows(chosen)
+    document, raw, rows = page.begun(command, chosen, facts), {}, module.rows(chosen)
     try:
         for row, builds in rows:
             one = turns.Row(builds)

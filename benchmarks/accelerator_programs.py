@@ -1,7 +1,5 @@
-"""What `accelerators` compiles: jaxrnn, its plain scan and flax.nnx, forwards, and with gradients of
-params and inputs; and an epoch of a language model. Nothing is run: arrays have forms alone."""
-
-from __future__ import annotations
+"""What `accelerators` compiles: jaxrnn, its plain scan and flax.nnx; forward, with the gradient of
+params and inputs, and an epoch of a language model. Nothing is run: arrays have forms alone."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -9,16 +7,15 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from flax import nnx
 
 import jaxrnn
-from benchmarks import cases
 from benchmarks.kernels import placed
-from benchmarks.peers import PEERS
-from benchmarks.workloads import Workload
 from jaxrnn import training
 
 T, B, H, V, N = 35, 32, 256, 1027, 8
 LONG = 512
+FLAX: Any = {"lstm": nnx.OptimizedLSTMCell, "gru": nnx.GRUCell, "vanilla": nnx.SimpleCell}
 OURS, SCAN, NNX = LIBRARIES = ("jaxrnn", "plain scan", "flax.nnx")
 
 
@@ -33,14 +30,12 @@ class Program(NamedTuple):
 def programs() -> Iterator[Program]:
     for cell in ("vanilla", "lstm", "gru"):
         for way in ("forward", "training"):
-            yield from (layer(f"{cell}, {way}", of, cell, way) for of in LIBRARIES)
+            yield from (layer(f"{cell}, {way}", of, cell) for of in LIBRARIES)
     for cell in ("lstm", "gru"):
-        name = f"{cell} bfloat16, training"
+        name, products = f"{cell} bfloat16, training", f"{cell} with bfloat16 products, training"
         yield from (layer(name, of, cell, dtype="bfloat16") for of in LIBRARIES)
-        name = f"{cell} with bfloat16 products, training"
-        yield layer(name, OURS, cell, matmul_dtype="bfloat16")
-        name = f"{cell}, training, T = {LONG}"
-        yield from (layer(name, of, cell, steps=LONG) for of in LIBRARIES)
+        yield layer(products, OURS, cell, matmul_dtype="bfloat16")
+        yield from (layer(f"{cell}, training, T = {LONG}", of, cell, LONG) for of in LIBRARIES)
     for cell in ("mingru", "lru"):
         yield from (layer(f"{cell}, training", of, cell) for of in (OURS, SCAN))
     for cell in ("lstm", "gru"):
@@ -48,52 +43,25 @@ def programs() -> Iterator[Program]:
 
 
 def layer(
-    name: str,
-    library: str,
-    cell: str,
-    way: str = "training",
-    *,
-    dtype: Any = "float32",
-    steps: int = T,
-    **how: Any,
+    name: str, library: str, cell: str, steps: int = T, dtype: Any = "float32", **how: Any
 ) -> Program:
-    made = by_flax(cell, dtype) if library == NNX else by_us(library, cell, dtype, **how)
-    apply, params = made
+    apply, _, params, start = made(library, cell, 0, dtype, **how)
     xs = jax.ShapeDtypeStruct((steps, B, H), dtype)
 
+    def forward(params: Any, xs: Any) -> Any:
+        return apply(params, start, xs)[1]
+
     def train(params: Any, xs: Any, dys: Any) -> Any:
-        ys, back = jax.vjp(apply, params, xs)
+        ys, back = jax.vjp(forward, params, xs)
         return ys, back(dys)
 
-    def lower(sharding: Any) -> Any:
-        given = placed((params, xs, xs), sharding)
-        forward = way == "forward"
-        return jax.jit(apply).lower(*given[:2]) if forward else jax.jit(train).lower(*given)
-
-    return Program(name, library, lower)
-
-
-def by_us(library: str, cell: str, dtype: Any, **how: Any) -> tuple[Callable, Any]:
-    engine = "scan" if library == SCAN else "auto"
-    unrolled = jaxrnn.unroll(getattr(jaxrnn, cell)(H), engine=engine, **how)
-    params = jax.eval_shape(lambda: unrolled.init(jax.random.key(0), H, dtype))
-    return lambda params, xs: unrolled.apply(params, None, xs)[1], params
-
-
-def flax_model(cell: str, dtype: Any = "float32", **sizes: int) -> Any:
-    case = cases.case("flax_nnx", Workload("", "train", cell, **sizes))
-    params = jax.tree.map(lambda a: a.astype(jnp.dtype(dtype)), case.params)
-    return PEERS["flax_nnx"](case._replace(params=params))
-
-
-def by_flax(cell: str, dtype: Any) -> tuple[Callable, Any]:
-    model = flax_model(cell, dtype)
-    return lambda params, xs: model.apply(params, model.carry, xs)[1], model.params
+    run, given = (forward, (params, xs)) if "forward" in name else (train, (params, xs, xs))
+    return Program(name, library, lambda sharding: jax.jit(run).lower(*placed(given, sharding)))
 
 
 def epoch(name: str, library: str, cell: str) -> Program:
     """`training.epoch` with Adam and clipping, of a model of one-hot tokens."""
-    loss, params, start = flax_loss(cell) if library == NNX else our_loss(library, cell)
+    _, loss, params, start = made(library, cell, V)
     adam = training.optimizer("adam", 0.01, clip=1.0)
     state = jax.eval_shape(lambda p, c: training.start(p, adam, c), params, start)
     tokens = jax.ShapeDtypeStruct((N, T, B), jnp.int32)
@@ -105,19 +73,35 @@ def epoch(name: str, library: str, cell: str) -> Program:
     return Program(name, library, lambda sharding: jax.jit(run).lower(*placed(given, sharding)))
 
 
-def our_loss(library: str, cell: str) -> tuple[Callable, Any, Any]:
-    engine = "scan" if library == SCAN else "auto"
-    lm = jaxrnn.language_model(jaxrnn.unroll(getattr(jaxrnn, cell)(H), engine=engine), V)
-    params = jax.eval_shape(lambda: lm.init(jax.random.key(0)))
-    return lm.loss, params, jax.eval_shape(lambda p: lm.initial_carry(p, (B,)), params)
+def made(library: str, cell: str, vocabulary: int, dtype: Any = "float32", **how: Any) -> Any:
+    """apply; the loss where there is a vocabulary; the forms of params, and the first carry."""
+    if library == NNX:
+        return of_flax(cell, vocabulary, dtype)
+    engine, key = "scan" if library == SCAN else "auto", jax.random.key(0)
+    layer: Any = jaxrnn.unroll(getattr(jaxrnn, cell)(H), engine=engine, **how)
+    if not vocabulary:
+        return layer.apply, None, jax.eval_shape(lambda: layer.init(key, H, dtype)), None
+    lm = jaxrnn.language_model(layer, vocabulary)
+    params = jax.eval_shape(lambda: lm.init(key))
+    return lm.apply, lm.loss, params, jax.eval_shape(lambda p: lm.initial_carry(p, (B,)), params)
 
 
-def flax_loss(cell: str) -> tuple[Callable, Any, Any]:
-    model = flax_model(cell, D=V, V=V)
+def of_flax(cell: str, vocabulary: int, dtype: Any) -> Any:
+    rnn = FLAX[cell](vocabulary or H, H, dtype=jnp.dtype(dtype), rngs=nnx.Rngs(0))
+    rnn = nnx.RNN(rnn, time_major=True, return_carry=True)
+    head = [nnx.Linear(H, V, rngs=nnx.Rngs(0))] if vocabulary else []
+    form, params, rest = nnx.split(nnx.List([rnn, *head]), nnx.Param, ...)
+
+    def apply(params: Any, carry: Any, xs: Any) -> Any:
+        rnn, *head = nnx.merge(form, params, rest)
+        carry, ys = rnn(xs, initial_carry=carry)
+        return carry, head[0](ys) if head else ys
 
     def loss(params: Any, carry: Any, xs: Any, ys: Any) -> Any:
-        carry, logits = model.apply(params, carry, model.encode(xs))
+        carry, logits = apply(params, carry, jax.nn.one_hot(xs, V))
         losses = optax.softmax_cross_entropy_with_integer_labels(logits, ys)
         return losses.mean(), jax.lax.stop_gradient(carry)
 
-    return loss, model.params, model.carry
+    params = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, dtype), params)
+    zero = jnp.zeros((B, H), dtype)
+    return apply, loss, params, (zero, zero) if cell == "lstm" else zero

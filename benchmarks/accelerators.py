@@ -8,14 +8,10 @@ GPU two or three microseconds a launch, so launches are the proxy for time there
 the cycles that its compiler expects.
 """
 
-from __future__ import annotations
-
-import argparse
 import json
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 os.environ["JAX_PLATFORMS"] = "cpu"  # before jax is imported: else it looks for the device
@@ -26,36 +22,33 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec, SingleDeviceSharding
 
 from benchmarks import kernels, page
-from benchmarks.accelerator_programs import LIBRARIES, OURS, B, H, N, Program, T, V, by_us, programs
+from benchmarks.accelerator_programs import LIBRARIES, OURS, B, H, N, Program, T, V, made, programs
 from benchmarks.worker import Worker
 from jaxrnn.engine import traced_for
 
-PACKAGES = ("jax", "jaxlib", "jax-cuda13-plugin", "jax-cuda13-pjrt", "libtpu", "flax")
+PACKAGES = "jax jaxlib jax-cuda13-plugin jax-cuda13-pjrt libtpu flax"
 GRAPHS = (
     "--xla_gpu_enable_command_buffer=+WHILE",
     "--xla_gpu_enable_command_buffer=+WHILE --xla_gpu_command_buffer_unroll_loops=true",
 )
+WORDS = {"--check": {"action": "store_true", "help": "against the page; writes nothing"}}
 
 
-def arguments(add: argparse.ArgumentParser) -> None:
-    add.add_argument("--check", action="store_true", help="against the page; writes nothing")
-
-
-def run(chosen: argparse.Namespace) -> int:
+def run(chosen: Any) -> int:
     pinned = page.versions(PACKAGES)
-    if absent := set(PACKAGES) - set(pinned):
+    if absent := set(PACKAGES.split()) - set(pinned):
         raise ValueError(f"{', '.join(absent)} not installed: `make accelerators` does.")
     if chosen.check:
-        return check(chosen.out, pinned)
+        return check(json.loads(chosen.out.read_text(encoding="utf-8")), pinned)
     document = {
         "versions": pinned,
         "commit": page.commit(),
         "cuda": counted("cuda", lambda program: True),
-        "over_four": over_four(),
-        "in_graphs": in_graphs(),
+        "over_four": {cell: over_four(cell) for cell in ("vanilla", "lstm", "gru")},
+        "in_graphs": {flags: in_graphs(flags) for flags in GRAPHS},
         "tpu": counted("tpu", lambda program: "T =" not in program.name),
     }
-    page.write_json(chosen.out, document)
+    page.write_whole(chosen.out, page.spread(document) + "\n")
     page.write_whole(chosen.out.with_suffix(".md"), render(document))
     return 0
 
@@ -72,29 +65,22 @@ def counted(platform: str, chosen: Callable[[Program], bool]) -> dict[str, dict[
     return found
 
 
-def over_four() -> dict[str, dict[str, int]]:
-    """The collectives in a gradient whose batch lies on four H100s, of each cell."""
-    mesh = Mesh(kernels.devices("cuda", 4), ("data",))
-    found = {}
-    for cell in ("vanilla", "lstm", "gru"):
-        apply, params = by_us(OURS, cell, "float32")
-        params = kernels.placed(params, NamedSharding(mesh, PartitionSpec()))
-        xs = jax.ShapeDtypeStruct((T, B, H), jnp.float32)
-        xs = kernels.placed(xs, NamedSharding(mesh, PartitionSpec(None, "data")))
-        gradient = jax.jit(jax.grad(lambda p, x, apply=apply: apply(p, x).sum()))
-        with traced_for("cuda"):
-            found[cell] = kernels.collectives(gradient.lower(params, xs).compile())
-    return found
+def over_four(cell: str) -> dict[str, int]:
+    """The collectives in a gradient whose batch lies on four H100s."""
+    mesh, (apply, _, params, _) = Mesh(kernels.devices("cuda", 4), ("data",)), made(OURS, cell, 0)
+    params = kernels.placed(params, NamedSharding(mesh, PartitionSpec()))
+    xs = jax.ShapeDtypeStruct((T, B, H), jnp.float32)
+    xs = kernels.placed(xs, NamedSharding(mesh, PartitionSpec(None, "data")))
+    with traced_for("cuda"):
+        gradient = jax.jit(jax.grad(lambda p, xs: apply(p, None, xs)[1].sum()))
+        return kernels.collectives(gradient.lower(params, xs).compile())
 
 
-def in_graphs() -> dict[str, dict[str, Any]]:
-    """By flags of XLA, which a process must begin with: of the two loops of a training, how many
+def in_graphs(flags: str) -> dict[str, dict[str, int]]:
+    """With flags of XLA, which a process must begin with: of the two loops of a training, how many
     are in no CUDA graph as a whole."""
-    found = {}
-    for flags in GRAPHS:
-        with Worker(XLA_FLAGS=flags) as one:
-            found[flags] = one.ask(apart)
-    return found
+    with Worker(XLA_FLAGS=flags) as one:
+        return one.ask(apart)
 
 
 def apart() -> dict[str, dict[str, int]]:
@@ -102,15 +88,16 @@ def apart() -> dict[str, dict[str, int]]:
     return {name: {by: one["apart"] for by, one in of.items()} for name, of in found.items()}
 
 
-def check(path: Path, pinned: dict[str, str]) -> int:
+def check(committed: dict[str, Any], pinned: dict[str, str]) -> int:
     """Does a loop of ours launch more than the page says?"""
-    committed = json.loads(path.read_text(encoding="utf-8"))
     if pinned != committed["versions"]:
         raise ValueError(f"the page is of other versions: {committed['versions']}.")
     more = 0
     for name, of in counted("cuda", lambda program: program.library == OURS).items():
-        then = [loop["launches"] for loop in committed["cuda"][name][OURS]["loops"]]
-        now = [loop["launches"] for loop in of[OURS]["loops"]]
+        if name not in committed["cuda"]:
+            raise ValueError(f"{name} is not on the page: write it anew.")
+        loops = of[OURS]["loops"], committed["cuda"][name][OURS]["loops"]
+        now, then = ([loop["launches"] for loop in those] for those in loops)
         if len(now) > len(then) or any(a > b for a, b in zip(now, then, strict=False)):
             print(f"{name}: launches {now} a step, and the page says {then}.", file=sys.stderr)
             more = 1
@@ -118,48 +105,49 @@ def check(path: Path, pinned: dict[str, str]) -> int:
 
 
 def render(document: dict[str, Any]) -> str:
+    def rows(of: str, say: Callable[..., str]) -> str:
+        pairs = document[of].items()
+        lines = [[k, *(say(k, by[of]) if of in by else "" for of in LIBRARIES)] for k, by in pairs]
+        return page.table(("program", *LIBRARIES), lines)
+
+    def left(by: dict[str, Any], library: str) -> str:
+        return ", ".join(f"{name.split(',')[0]} {of[library]}" for name, of in by.items())
+
     pinned = ", ".join(f"{name} {number}" for name, number in document["versions"].items())
-    collectives = [
+    collectives = "; ".join(
         f"{cell}: {', '.join(f'{count} {name}' for name, count in of.items()) or 'none'}"
         for cell, of in document["over_four"].items()
-    ]
-    graphs = [
-        [f"`{flags}`", *(_apart(of, library) for library in LIBRARIES)]
-        for flags, of in document["in_graphs"].items()
-    ]
-    parts = [
-        "# Compiled for accelerators that are not here",
-        "**Nothing was run: no time on this page.** `make accelerators` compiled each program for "
-        f"an H100 and a TPU v5e with {pinned}, commit {document['commit']}, and counted. T {T}, B "
-        f"{B}, {H} → {H}; an epoch is of a language model of {V} tokens, {N} minibatches, Adam.",
-        "## H100",
-        "Launches of a step of each loop, forwards + backwards, of them (products, fusions, "
-        "copies, counters); launches beside the loops, an epoch's a minibatch; MiB of temporaries. "
-        "A body of five launches or more is one CUDA graph. `training` is the forward pass and the "
-        "gradient of params and inputs.",
-        _programs(document["cuda"], cuda_words),
-        f"Over four H100s, a data-parallel gradient has these collectives: {'; '.join(collectives)}"
-        ".",
-        "Whole loops in a CUDA graph, which JAX asks for by `XLA_FLAGS` alone: of the two of a "
-        "training, these stay apart.",
-        page.table(("XLA_FLAGS", *LIBRARIES), graphs),
-        "## TPU v5e",
-        "Cycles that the compiler expects of a step of each loop; MiB of temporaries.",
-        _programs(document["tpu"], tpu_words),
-    ]
-    return "\n\n".join(parts) + "\n"
+    )
+    graphs = document["in_graphs"].items()
+    graphs = [[f"`{flags}`", *(left(by, library) for library in LIBRARIES)] for flags, by in graphs]
+    return f"""# Compiled for accelerators that are not here
 
+**Nothing was run: no time on this page.** `make accelerators` compiled each program for an H100 and
+a TPU v5e with {pinned}, commit {document["commit"]}, and counted. T {T}, B {B}, {H} → {H}; an epoch
+is of a language model of {V} tokens, {N} minibatches, Adam.
 
-def _programs(found: dict[str, Any], say: Callable[[str, Any], str]) -> str:
-    lines = [
-        [name, *(say(name, of[library]) if library in of else "" for library in LIBRARIES)]
-        for name, of in found.items()
-    ]
-    return page.table(("program", *LIBRARIES), lines)
+## H100
 
+Launches of a step of each loop, forwards + backwards, of them (products, fusions, copies,
+counters); launches beside the loops, an epoch's a minibatch; MiB of temporaries. A body of five
+launches or more is one CUDA graph. `training` is the forward pass and the gradient of params and
+inputs.
 
-def _apart(of: dict[str, Any], library: str) -> str:
-    return ", ".join(f"{name.split(',')[0]} {by[library]}" for name, by in of.items())
+{rows("cuda", cuda_words)}
+
+Over four H100s, a data-parallel gradient has these collectives: {collectives}.
+
+Whole loops in a CUDA graph, which JAX asks for by `XLA_FLAGS` alone: of the two of a training,
+these stay apart.
+
+{page.table(("XLA_FLAGS", *LIBRARIES), graphs)}
+
+## TPU v5e
+
+Cycles that the compiler expects of a step of each loop; MiB of temporaries.
+
+{rows("tpu", tpu_words)}
+"""
 
 
 def cuda_words(name: str, of: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from benchmarks import cases, page, worker
 from benchmarks.page import digits, least, number, over
 from benchmarks.turns import Build, Contestant, NotOffered
 from benchmarks.worker import FRAMEWORKS, Worker
-from benchmarks.workloads import PEAK, WORKLOADS, Workload, flops, select
+from benchmarks.workloads import CELLS, PEAK, WORKLOADS, Workload, flops, select
 
 ROUNDS = 10
 BOUND = "bound"  # a contestant of its own, but jaxrnn's worker runs it
@@ -49,8 +49,6 @@ def rows(chosen: Any) -> Iterator[tuple[str, dict[str, Build]]]:
             if "jaxrnn" in workers and w.kind != "gemm":
                 builds[BOUND] = partial(_bound, workers["jaxrnn"], w)
             yield w.name, builds
-            for one in workers.values():
-                one.ask(worker.forget)
     finally:
         for one in workers.values():
             one.close()
@@ -64,11 +62,9 @@ def checked(one: Worker, framework: str, w: Workload, truths: dict[Any, Any]) ->
     member = cases.cell_of(framework, w), (framework, w.cell) in cases.INSIDE
     if member not in truths:
         truths[member] = cases.truth(framework, w)
-    told |= {"error": cases.greatest_error(got, truths[member]), "flops": flops(w)}
-    note = cases.NOTES.get((framework, w.cell))
-    return Contestant(
-        partial(one.ask, worker.turn, w.name), told | ({"note": note} if note else {})
-    )
+    told |= {"error": cases.greatest_error(w, got, truths[member]), "flops": flops(w)}
+    told |= {"note": cases.NOTES.get((framework, w.cell), "")}
+    return Contestant(partial(one.ask, worker.turn, w.name), told)
 
 
 def _bound(one: Worker, w: Workload) -> Contestant:
@@ -121,7 +117,7 @@ def render(document: dict[str, Any]) -> str:
 
 
 MARK = "<!-- speed -->"
-SHORT = ("lyrics-lstm", "lyrics-gru", *(f"dense-{c}-256-backward" for c in cases.CONTAINERS))
+SHORT = ("lyrics-lstm", "lyrics-gru", *(f"dense-{c}-256-backward" for c in CELLS))
 
 
 def write_readme() -> int:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ ROUNDS = 3
 WORDS = {"--epochs": {"type": int, "default": 160}}
 PREFIXES = ("子曰", "君子")
 OWN = {"JAX_PLATFORMS": "cpu", "PYTHONPATH": str(page.ROOT)}  # in the environment
+SECOND = {"say": "{:.1f}".format, "unit": 1}
 
 
 def facts(chosen: Any) -> dict[str, Any]:
@@ -36,43 +37,41 @@ def facts(chosen: Any) -> dict[str, Any]:
 
 def rows(chosen: Any) -> Iterator[tuple[str, dict[str, Build]]]:
     with tempfile.TemporaryDirectory() as name:
-        _encode(Path(name) / "text.npz")
-        of = Path(name), facts(chosen)["epochs"]
-        runs: dict[str, Callable[..., Numbers]] = {"jaxrnn": _jaxrnn, "torch": _torch}
-        yield (
-            "gru-concise",
-            {k: partial(Contestant, partial(run, *of), {}) for k, run in runs.items()},
-        )
+        batches = _encoded(Path(name) / "text.npz")
+        runs = {"jaxrnn": partial(_jaxrnn, name), "torch": partial(_torch, batches)}
+        runs = {k: partial(run, str(facts(chosen)["epochs"])) for k, run in runs.items()}
+        yield "gru-concise", {k: partial(Contestant, run, {}) for k, run in runs.items()}
 
 
-def _encode(path: Path) -> None:
+def _encoded(path: Path) -> str:
     """The batches of the preset; consecutive sampling gives the same ones in every epoch."""
     ids, vocabulary = text.encode(text.load_corpus("analects"), cut=10_000)
     inputs, targets = text.batches("consecutive", ids, 32, 35, 0, 0)
     prefixes = np.stack([vocabulary.ids(prefix) for prefix in PREFIXES])
     sizes = {"vocab_size": len(vocabulary), "prefixes": prefixes}
     np.savez(path, inputs=inputs, targets=targets, **sizes)
+    return str(path)
 
 
-def _jaxrnn(folder: Path, epochs: int) -> Numbers:
+def _jaxrnn(folder: str, epochs: str) -> Numbers:
     run = Path(tempfile.mkdtemp(dir=folder)) / "run"
-    words = ["gru-concise", "--corpus", "analects", "--epochs", str(epochs), "--run-dir", str(run)]
+    words = ["gru-concise", "--corpus", "analects", "--epochs", epochs, "--run-dir", str(run)]
     seconds, _ = _process("experiments/char_lm.py", *words)
     metrics, timings = (
         [json.loads(line) for line in (run / f"{kind}.jsonl").read_text().splitlines()]
         for kind in ("metrics", "timings")
     )
-    return _numbers(seconds, sum(t["seconds"] for t in timings), metrics[-1]["perplexity"])
+    epochs_took = sum(epoch["seconds"] for epoch in timings)
+    return _numbers(seconds=seconds, epochs=epochs_took, perplexity=metrics[-1]["perplexity"])
 
 
-def _torch(folder: Path, epochs: int) -> Numbers:
-    words = [str(folder / "text.npz"), "--epochs", str(epochs)]
-    seconds, said = _process("benchmarks/torch_char_lm.py", *words)
-    return _numbers(seconds, **json.loads(said.splitlines()[-1]))
+def _torch(batches: str, epochs: str) -> Numbers:
+    seconds, said = _process("benchmarks/torch_char_lm.py", batches, epochs)
+    return _numbers(seconds=seconds, **json.loads(said.splitlines()[-1]))
 
 
-def _numbers(seconds: float, epochs: float, perplexity: float) -> Numbers:
-    return {"seconds": [seconds], "epochs": [epochs], "perplexity": [perplexity]}
+def _numbers(**each: float) -> Numbers:
+    return {name: [number] for name, number in each.items()}
 
 
 def _process(script: str, *words: str) -> tuple[float, str]:
@@ -87,20 +86,19 @@ def _process(script: str, *words: str) -> tuple[float, str]:
 def render(document: dict[str, Any]) -> str:
     row = document["rows"].get("gru-concise", {})
     head = ("", "seconds, least", "median", "of which epochs", "of which the rest", "perplexity")
-    least = {name: page.least(told) for name, told in row.items()}
-    parts = [
+    torch, ours = (page.least(row.get(name)) for name in ("torch", "jaxrnn"))
+    return page.page(
+        "gru-concise, whole processes",
+        document,
         f"{document['facts']['epochs']} epochs.",
         page.table(head, [[name, *_line(told)] for name, told in row.items()]),
-        f"torch takes {page.over(least.get('torch'), least.get('jaxrnn'))} times jaxrnn's time.",
-    ]
-    return page.page("gru-concise, whole processes", document, *parts)
+        f"torch takes {page.over(torch, ours)} times jaxrnn's time.",
+    )
 
 
 def _line(told: dict[str, Any]) -> list[str]:
-    second = {"say": "{:.1f}".format, "unit": 1}
-    seconds = [number(told, (k,), **second) for k in ("least", "median")]
-    epochs, rest = page.least(told, "epochs"), "–"
-    if (whole := page.least(told)) and epochs:
-        rest = f"{whole - epochs:.1f}"
+    seconds = [number(told, (k,), **SECOND) for k in ("least", "median")]
+    whole, epochs = page.least(told), page.least(told, "epochs")
+    rest = f"{whole - epochs:.1f}" if whole and epochs else "–"
     perplexity = number(told, ("median",), "{:.4f}".format, "perplexity", 1)
-    return [*seconds, number(told, what="epochs", **second), rest, perplexity]
+    return [*seconds, number(told, what="epochs", **SECOND), rest, perplexity]

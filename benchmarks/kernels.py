@@ -21,19 +21,16 @@ KINDS = ("products", "fusions", "copies", "counters")
 H100 = Path(__file__).with_name("h100.txtpb")
 THUNK = re.compile(r"^( *)\d+: (\w+) +\[[^\]]*\] *(.*)$")
 ONE_THREAD = "grid: [1, 1, 1] threads: [1, 1, 1]"
-HLO = re.compile(r"^\s*(?:ROOT )?%?[\w.\-]+ = .*? ([a-z][\w\-]*)\(")
-FREE = {"parameter", "constant", "tuple", "get-tuple-element", "bitcast", "after-all", "iota"}
+CYCLES = re.compile(r'"estimated_cycles":"(\d+)"')
+BODY = re.compile(r" while\(.*body=%?([\w.\-]+)")
 
 
 def devices(platform: str, count: int = 1) -> list[Any]:
     """H100s, or those of a v5e of four."""
-    if platform == "tpu":
-        topology = topologies.get_topology_desc(platform="tpu", topology_name="v5e:2x2")
-    else:
-        topology = topologies.get_topology_desc(
-            platform="cuda", target_config=H100.read_text(), topology=f"1x{count}x1"
-        )
-    return topology.devices[:count]
+    how = {"topology_name": "v5e:2x2"}
+    if platform == "cuda":
+        how = {"target_config": H100.read_text(), "topology": f"1x{count}x1"}
+    return topologies.get_topology_desc(platform=platform, **how).devices[:count]
 
 
 def compiled(lowered: Any, platform: str) -> dict[str, Any]:
@@ -119,17 +116,8 @@ def _bodies(text: str) -> list[dict[str, int]]:
         elif name and "=" in line:
             parts[name].append(line)
     lines = [line for part in parts.values() for line in part]
-    return [
-        _steps(parts[body[1]])
-        for line in lines
-        if (body := re.search(r" while\(.*body=%?([\w.\-]+)", line))
-    ]
-
-
-def _steps(lines: list[str]) -> dict[str, int]:
-    done = [match[1] for line in lines if (match := HLO.match(line))]
-    cycles = [int(n) for line in lines for n in re.findall(r'"estimated_cycles":"(\d+)"', line)]
-    return {"operations": sum(name not in FREE for name in done), "cycles": sum(cycles)}
+    bodies = [parts[body[1]] for line in lines if (body := BODY.search(line))]
+    return [{"cycles": sum(map(int, CYCLES.findall("\n".join(body))))} for body in bodies]
 
 
 def collectives(program: Any) -> dict[str, int]:

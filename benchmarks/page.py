@@ -14,7 +14,7 @@ from benchmarks.quiet import CORES
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-PACKAGES = ("jaxrnn", "jax", "jaxlib", "flax", "optax", "numpy", "torch", "equinox", "dm-haiku")
+PACKAGES = "Python jaxrnn jax jaxlib flax optax numpy torch equinox dm-haiku"
 FLAGS = "XLA_FLAGS JAX_ OMP_ MKL_ OPENBLAS_ KMP_ GOMP_ ATEN_ LD_PRELOAD MALLOC_ GLIBC_TUNABLES"
 TELLING = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve")
 WARNINGS = {
@@ -24,9 +24,8 @@ WARNINGS = {
 }
 
 
-def begun(command: str, chosen: Any) -> dict[str, Any]:
+def begun(command: str, chosen: Any, facts: dict[str, Any]) -> dict[str, Any]:
     """A document without rows: what a result says of its run."""
-    flags = {k: v for k, v in os.environ.items() if k.startswith(tuple(FLAGS.split()))}
     have = (_cpuinfo("flags") or _cpuinfo("Features")).split()
     machine = {
         "cpu": _cpuinfo("model name") or platform.machine(),
@@ -34,18 +33,12 @@ def begun(command: str, chosen: Any) -> dict[str, Any]:
         "instructions": [name for name in TELLING if name in have],
         "system": f"{platform.system()} {platform.release()}",
         "load": round(os.getloadavg()[0], 2),
-        "flags": flags,
+        "flags": {k: v for k, v in os.environ.items() if k.startswith(tuple(FLAGS.split()))},
     }
+    when = {"time": time.strftime("%Y-%m-%d %H:%M:%S %Z"), "commit": commit()}
     asked = {"rounds": chosen.rounds, "toy": chosen.toy, "forced": chosen.force}
-    return {
-        "command": command,
-        "time": time.strftime("%Y-%m-%d %H:%M:%S %Z"),
-        "commit": commit(),
-        "machine": machine,
-        "versions": {"Python": platform.python_version(), **versions()},
-        **asked,
-        "interrupted": False,
-    }
+    document = {"command": command, **when, "machine": machine, "versions": versions(), **asked}
+    return document | {"interrupted": False, "facts": facts, "rows": {}}
 
 
 def _cpuinfo(field: str) -> str:
@@ -60,10 +53,11 @@ def commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
-def versions(packages: Iterable[str] = PACKAGES) -> dict[str, str]:
-    """Of those that are installed."""
-    there = {one.name for one in metadata.distributions()}
-    return {name: metadata.version(name) for name in packages if name in there}
+def versions(packages: str = PACKAGES) -> dict[str, str]:
+    """Of those that are there."""
+    there = {one.name: one.version for one in metadata.distributions()}
+    there["Python"] = platform.python_version()
+    return {name: there[name] for name in packages.split() if name in there}
 
 
 # The page.
@@ -87,10 +81,8 @@ def page(title: str, document: dict[str, Any], *parts: str) -> str:
 
 
 def errors(document: dict[str, Any]) -> list[str]:
-    pairs = [
-        (f"{row}, {k}", told) for row, of in document["rows"].items() for k, told in of.items()
-    ]
-    return [f"{name}: {told['failed']}" for name, told in pairs if "failed" in told]
+    rows = ((f"{row}, {k}", told) for row, of in document["rows"].items() for k, told in of.items())
+    return [f"{name}: {told['failed']}" for name, told in rows if "failed" in told]
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -2,8 +2,6 @@
 eagerly on as many threads as there are cores (its LSTM is then oneDNN's fused one), with fused
 optimizers. clip_grad_norm_ adds 1e-6 to the norm that it divides by."""
 
-from __future__ import annotations
-
 import os
 from typing import Any
 

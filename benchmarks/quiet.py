@@ -1,7 +1,5 @@
 """Who else computes: what /proc/stat counts, less what we ourselves use."""
 
-from __future__ import annotations
-
 import os
 import time
 from pathlib import Path
@@ -27,7 +25,7 @@ class Snapshot(NamedTuple):
 
 
 def snapshot() -> Snapshot:
-    """Children that ended count as ours as well."""
+    """Children that ended count as ours as well; time stolen by a hypervisor is others'."""
     fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
     user, nice, system, _, _, irq, softirq, steal = map(int, fields[:8])
     busy = user + nice + system + irq + softirq + steal
@@ -44,8 +42,7 @@ def _ticks(process: int) -> int:
 
 
 def foreign(before: Snapshot) -> float:
-    """Others' share of all cores' time since then (time stolen by a hypervisor is others' too).
-    Three ticks are within the clock's own error, and do not count."""
+    """Others' share of all cores' time since then. Three ticks are within the clock's own error."""
     after = snapshot()
     spent = (after.busy - before.busy) - (after.own - before.own) - 3 * _TICK
     return max(0.0, spent) / (CORES * max(after.clock - before.clock, 1e-9))
@@ -54,15 +51,15 @@ def foreign(before: Snapshot) -> float:
 def demand(wait: float = 0.0) -> None:
     """Return once the machine is quiet; NotQuiet if it is not within `wait` seconds."""
     until = time.monotonic() + wait
-    while (why := _disturbance()) is not None:
+    while True:
+        before, load = snapshot(), os.getloadavg()[0]
+        time.sleep(1)
+        others = foreign(before)
+        if others <= MOST_FOREIGN and load <= MOST_LOAD:
+            return
         if time.monotonic() >= until:
-            raise NotQuiet(why)
-        time.sleep(5)
-
-
-def _disturbance() -> str | None:
-    before, load = snapshot(), os.getloadavg()[0]
-    time.sleep(1)
-    if (others := foreign(before)) > MOST_FOREIGN:
-        return f"other processes use {others:.0%} of the {CORES} cores (at most {MOST_FOREIGN:.0%})"
-    return f"the 1-minute load is {load:.2f} (at most {MOST_LOAD})" if load > MOST_LOAD else None
+            raise NotQuiet(
+                f"other processes use {others:.0%} of the {CORES} cores (at most "
+                f"{MOST_FOREIGN:.0%}), the 1-minute load is {load:.2f} (at most {MOST_LOAD})"
+            )
+        time.sleep(4)

@@ -17,14 +17,9 @@ from typing import Any
 from benchmarks import quiet, turns
 from benchmarks.workloads import Workload
 
-FRAMEWORKS = {
-    "jaxrnn": "jaxrnn",
-    "torch": "torch",
-    "flax_nnx": "flax.nnx",
-    "flax_linen": "flax.linen",
-    "equinox": "equinox",
-    "haiku": "haiku",
-}  # and what each imports
+# And what each imports.
+FRAMEWORKS = {"jaxrnn": "jaxrnn", "torch": "torch", "flax_nnx": "flax.nnx"}
+FRAMEWORKS |= {"flax_linen": "flax.linen", "equinox": "equinox", "haiku": "haiku"}
 
 
 class Worker(contextlib.AbstractContextManager):
@@ -33,29 +28,31 @@ class Worker(contextlib.AbstractContextManager):
 
     def __init__(self, **variables: str):
         self.variables = {"JAX_PLATFORMS": "cpu", **variables}
-        self.process, self.pool = 0, None
+        self.process = 0
+        self.pool: ProcessPoolExecutor | None = None
 
     def ask(self, function: Callable, *arguments: Any) -> Any:
-        if self.pool is None:
-            self._start()
-        assert self.pool is not None
         try:
+            self.pool = self.pool or self._started()
             return self.pool.submit(function, *arguments).result()
         except BrokenProcessPool:
             self.close()
             raise turns.Failed(f"the worker died in {function.__name__}") from None
 
-    def _start(self) -> None:
+    def _started(self) -> ProcessPoolExecutor:
         before = dict(os.environ)
+        pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _alone)
         os.environ.update(self.variables)
-        self.pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _alone)
-        self.process = self.pool.submit(os.getpid).result()
-        os.environ.clear()
-        os.environ.update(before)
+        try:
+            self.process = pool.submit(os.getpid).result()
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
         quiet.OURS.add(self.process)
+        return pool
 
     def close(self) -> None:
-        if self.pool is not None:
+        if self.pool:
             self.pool.shutdown(cancel_futures=True)
         quiet.OURS.discard(self.process)
         self.pool = None
@@ -66,11 +63,14 @@ class Worker(contextlib.AbstractContextManager):
 
 # In the worker.
 
-_KEPT: dict[str, turns.Contestant] = {}
-
 
 def _alone() -> None:
+    """Ctrl-C does not reach it, and it ends when the thread that began it does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+_KEPT: dict[str, turns.Contestant] = {}
 
 
 def _built(framework: str, w: Workload) -> tuple[Any, Callable[[], None], float]:
@@ -86,13 +86,15 @@ def _built(framework: str, w: Workload) -> tuple[Any, Callable[[], None], float]
 def _imported(framework: str) -> tuple[Any, Any]:
     importlib.import_module(FRAMEWORKS[framework])
     kind = "torch" if framework == "torch" else "jax"
-    names = ("benchmarks.cases", f"benchmarks.programs_{kind}")
-    cases, programs = map(importlib.import_module, names)
-    return cases, programs
+    programs = importlib.import_module(f"benchmarks.programs_{kind}")
+    return importlib.import_module("benchmarks.cases"), programs
 
 
 def build(framework: str, w: Workload, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Builds it, and keeps it for `turn`. Returns its facts, and the arrays that it computes."""
+    """Builds it, and keeps it for `turn` until another workload is built. Returns its facts, and
+    the arrays that it computes."""
+    _KEPT.clear()
+    gc.collect()
     program, call, _ = _built(framework, w)
     _KEPT[key] = turns.contestant(call)
     return _KEPT[key].facts, program.probe(w)
@@ -107,11 +109,6 @@ def build_bound(w: Workload, key: str) -> dict[str, Any]:
 
 def turn(key: str) -> turns.Numbers:
     return _KEPT[key].turn()
-
-
-def forget() -> None:
-    _KEPT.clear()
-    gc.collect()
 
 
 def first_call(framework: str, w: Workload) -> turns.Numbers:

@@ -30,10 +30,7 @@ class Own:
     """The four names of a cell, and nothing that says whose it is."""
 
     cell: Any
-
-    @property
-    def output_size(self) -> int:
-        return self.cell.output_size
+    output_size: int
 
     def init(self, key: jax.Array, input_size: int, dtype: Any = None) -> Any:
         return self.cell.init(key, input_size, dtype)
@@ -52,18 +49,15 @@ def in_jaxrnn(cell: Own, engine: Any) -> Walk:
 
 class FlaxCell(nn.RNNCellBase):
     cell: Own
+    num_feature_axes = 1
 
     @nn.compact
     def __call__(self, carry: Any, x: jax.Array) -> Any:
         return self.cell.step(self.param("own", self.cell.init, x.shape[-1]), carry, x)
 
-    @property
-    def num_feature_axes(self) -> int:
-        return 1
-
 
 def in_flax(cell: Own) -> Walk:
-    rnn = nn.RNN(FlaxCell(cell), time_major=True)
+    rnn: Any = nn.RNN(FlaxCell(cell), time_major=True)
 
     def walk(params: Any, xs: jax.Array) -> Any:
         start = cell.initial_carry(params, xs.shape[1:-1])
@@ -100,23 +94,23 @@ BY: dict[str, Callable[[Own], Walk]] = {
 }
 
 
-def pulled(walk: Walk, params: Any, xs: jax.Array, dys: jax.Array) -> Any:
-    ys, pull = jax.vjp(walk, params, xs)
-    return ys, pull(dys)
-
-
 def build(cell: Own, by: str, backward: bool, T: int, B: int, D: int) -> Contestant:
     """Refused where outputs or gradients are not those of the plain scan."""
+
+    @partial(jax.jit, static_argnums=0)
+    def pulled(walk: Walk, params: Any, xs: jax.Array, dys: jax.Array) -> Any:
+        ys, pull = jax.vjp(walk, params, xs)
+        return ys, pull(dys)
+
     key_params, key_xs, key_dys = jax.random.split(jax.random.key(1), 3)
     params, xs = cell.init(key_params, D), jax.random.normal(key_xs, (T, B, D))
     dys = jax.random.normal(key_dys, (T, B, cell.output_size))
-    walk, plain = BY[by](cell), BY[PLAIN](cell)
-    both = jax.jit(partial(pulled, walk))
-    got, want = both(params, xs, dys), jax.jit(partial(pulled, plain))(params, xs, dys)
-    off = jax.tree.map(lambda a, b: float(jnp.abs(a - b).max() / jnp.abs(b).max()), got, want)
-    if not (error := max(jax.tree.leaves(off))) <= WITHIN:
+    walk, plain, given = BY[by](cell), BY[PLAIN](cell), (params, xs, dys)
+    got, want = (jax.tree.leaves(pulled(each, *given)) for each in (walk, plain))
+    off = [float(jnp.abs(a - b).max() / jnp.abs(b).max()) for a, b in zip(got, want, strict=True)]
+    if not (error := max(off)) <= WITHIN:
         raise ValueError(f"{by} computes something else: off by {error:.1e}.")
-    run = partial(both, params, xs, dys) if backward else partial(jax.jit(walk), params, xs)
+    run = partial(pulled, walk, *given) if backward else partial(jax.jit(walk), params, xs)
     return contestant(lambda: jax.block_until_ready(run()), error=error)
 
 
@@ -124,7 +118,7 @@ def rows(chosen: Any) -> Iterator[tuple[str, dict[str, Build]]]:
     T, B, D, H = facts(chosen)["sizes"]
     for name, cell in CELLS.items():
         for way in ("forward", "forward and backward"):
-            own, backward = Own(cell(H)), "backward" in way
+            own, backward = Own(cell(H), H), "backward" in way
             yield f"{name}, {way}", {by: partial(build, own, by, backward, T, B, D) for by in BY}
 
 
