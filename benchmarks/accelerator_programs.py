@@ -93,7 +93,8 @@ def of_flax(cell: str, vocabulary: int, dtype: Any) -> Any:
     form, params, rest = nnx.split(nnx.List([rnn, *head]), nnx.Param, ...)
 
     def apply(params: Any, carry: Any, xs: Any) -> Any:
-        rnn, *head = nnx.merge(form, params, rest)
+        modules: Any = nnx.merge(form, params, rest)
+        rnn, *head = modules
         carry, ys = rnn(xs, initial_carry=carry)
         return carry, head[0](ys) if head else ys
 

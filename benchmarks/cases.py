@@ -110,7 +110,8 @@ def _trained(framework: str, w: Workload, tree: Any) -> Any:
     def inside(params: Any) -> Any:
         if not isinstance(params, jaxrnn.GRUParams):
             return params
-        return dataclasses.replace(params, b_h=params.b_h * (np.arange(3 * w.H) >= 2 * w.H))
+        b_h: Any = params.b_h
+        return dataclasses.replace(params, b_h=b_h * (np.arange(3 * w.H) >= 2 * w.H))
 
     if (framework, w.cell) not in INSIDE:
         return tree

@@ -144,10 +144,11 @@ def _train_ours(case: Case, model: Model, given: Given) -> Program:
     """One minibatch through `training.epoch`."""
     w, lm, batch = case.w, case.model, (given["tokens"], given["targets"])
     optimizer = training.optimizer(w.optimizer, w.learning_rate, w.clip)
-    epoch, gradient = [a[None] for a in batch], jax.jit(jax.grad(lm.loss, has_aux=True))
+    xs, ys = (a[None] for a in batch)
+    gradient = jax.jit(jax.grad(lm.loss, has_aux=True))
 
     def step(state):
-        state, report = training.epoch(lm.loss, optimizer, state, *epoch, model.carry)
+        state, report = training.epoch(lm.loss, optimizer, state, xs, ys, model.carry)
         return jax.block_until_ready((state, report.loss[0]))
 
     return Program(

@@ -68,7 +68,7 @@ PEAK = Workload("gemm-2048", "gemm", D=2048, H=2048)  # the machine's peak; ever
 
 def _workloads() -> Iterator[Workload]:
     yield PEAK
-    deep, book = ("lstm", "gru"), {"D": 1027, "V": 1027}
+    deep, book = ("lstm", "gru"), dict[str, Any](D=1027, V=1027)
     sgd: Any = {"D": 28, "V": 28, "optimizer": "sgd", "learning_rate": 1.0, "clip": 1.0}
     for c in CELLS:
         rate = 0.001 if c == "vanilla" else 0.01

@@ -49,7 +49,7 @@ def in_jaxrnn(cell: Own, engine: Any) -> Walk:
 
 class FlaxCell(nn.RNNCellBase):
     cell: Own
-    num_feature_axes = 1
+    num_feature_axes: Any = 1
 
     @nn.compact
     def __call__(self, carry: Any, x: jax.Array) -> Any:
