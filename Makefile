@@ -10,7 +10,7 @@ DEMO ?= gru-concise --epochs 40 --every 8
 PYTEST ?=
 # Epochs of the demo in `make wheel`.
 EPOCHS ?= 2
-# Words for benchmarks/accelerators.py, say --check.
+# Words for `python -m benchmarks accelerators`, say --check.
 ACCELERATORS ?=
 # What `make setup` installs: one of the extras experiments, test, dev, docs, accelerators.
 EXTRA ?= dev
@@ -79,7 +79,7 @@ wheel: $(VENV)/.ready-experiments
 # In an environment of its own: compilers of CUDA and of a TPU, and no driver.
 accelerators:
 	@$(MAKE) --no-print-directory setup EXTRA=accelerators VENV=.venv-accelerators
-	@.venv-accelerators/bin/python benchmarks/accelerators.py $(ACCELERATORS)
+	@.venv-accelerators/bin/python -m benchmarks accelerators $(ACCELERATORS)
 
 setup: $(VENV)/.ready-$(EXTRA)
 

@@ -7,8 +7,7 @@ another that it must follow. The recurrent matrices are orthogonal, so that noth
 to denormals, however long the loop.
 """
 
-from __future__ import annotations
-
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -16,23 +15,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from benchmarks.protocol import Built, NotOffered
 from benchmarks.workloads import GATES, Workload
 
-
-def build(w: Workload) -> Built:
-    if w.kind == "gemm":
-        raise NotOffered("it is its own bound")
-    arguments = jax.tree.map(jnp.asarray, _arguments(w))
-    run = jax.jit(partial(products, w))
-
-    def call():
-        return jax.block_until_ready(run(arguments))
-
-    return Built(call, lambda: {"products": np.concatenate([np.ravel(a) for a in call()])})
+barrier, update = jax.lax.optimization_barrier, jax.lax.dynamic_update_slice
 
 
-def _arguments(w: Workload) -> dict[str, Any]:
+def call(w: Workload) -> Callable[[], Any]:
+    made, run = jax.tree.map(jnp.asarray, arguments(w)), jax.jit(partial(products, w))
+    return lambda: jax.block_until_ready(run(made))
+
+
+def arguments(w: Workload) -> dict[str, Any]:
     """Random operands of the workload's shapes."""
     rng, G = np.random.default_rng(3), GATES[w.cell]
 
@@ -40,17 +33,13 @@ def _arguments(w: Workload) -> dict[str, Any]:
         return rng.standard_normal(shape, np.float32) * shape[-1] ** -0.5
 
     made: dict[str, Any] = {"ddrive": draw(w.B, G * w.H) / w.T}
-    if not w.tokens:
-        made["xs"] = draw(w.T, w.B, w.D)
+    made |= {} if w.tokens else {"xs": draw(w.T, w.B, w.D)}
     for way in w.directions:  # their own, or the compiler would make one walk of two equal ones
         made[f"h.{way}"] = draw(w.B, w.H)
         gates = [np.linalg.qr(draw(w.H, w.H))[0] for _ in range(G)]
         made[f"w_h.{way}"] = np.concatenate(gates, axis=1)
-    for level in range(w.depth):
-        made[f"w_x.{level}"] = draw(w.input_size(level), G * w.H)
-    if w.V:
-        made["head"] = draw(w.features, w.V)
-    return made
+    made |= {f"w_x.{level}": draw(w.input_size(level), G * w.H) for level in range(w.depth)}
+    return made | ({"head": draw(w.features, w.V)} if w.V else {})
 
 
 def products(w: Workload, a: dict[str, Any]) -> list[jax.Array]:
@@ -63,34 +52,26 @@ def products(w: Workload, a: dict[str, Any]) -> list[jax.Array]:
         kept.append((xs, walked))
         xs = jnp.concatenate(walked, axis=-1) if w.both_ways else walked[0]
     out.append(xs)
-    dys = _head(w, a, xs, out) if w.V else xs
-    if w.kind not in ("train", "backward"):
-        return out
-    for level in reversed(range(w.depth)):
+    dys = xs
+    if w.V:
+        out.append(logits := xs @ a["head"])
+    if w.kind == "train":
+        out.append(_rows(xs).T @ _rows(logits))
+        dys = logits @ a["head"].T
+    for level in reversed(range(w.depth) if w.kind in ("train", "backward") else ()):
         dys = _backwards(w, a, level, dys, *kept[level], out)
     return out
-
-
-def _head(w: Workload, a: dict, ys: jax.Array, out: list) -> jax.Array:
-    """The logits; when training, the head's gradient, and the cotangent of ys."""
-    logits = ys @ a["head"]
-    out.append(logits)
-    if w.kind != "train":
-        return ys
-    out.append(_rows(ys).T @ _rows(logits))
-    return logits @ a["head"].T
 
 
 def _forwards(w: Workload, a: dict, level: int, way: str, xs: Any, out: list) -> jax.Array:
     """The input product, then the walk: ys (T, B, H)."""
     h, w_h = a[f"h.{way}"], a[f"w_h.{way}"]
     if xs is not None:
-        drives = xs @ a[f"w_x.{level}"]
-        out.append(drives)
+        out.append(drives := xs @ a[f"w_x.{level}"])
         h = drives[-1, :, : w.H]
 
     def instant(h, _):
-        h = jax.lax.optimization_barrier(h @ w_h)[:, : w.H]
+        h = barrier(h @ w_h)[:, : w.H]
         return h, h
 
     return jax.lax.scan(instant, h, None, length=w.T)[1]
@@ -102,20 +83,18 @@ def _backwards(w: Workload, a: dict, level: int, dys: Any, xs: Any, walked: list
     dxs = None
     out.append(dys)
     for place, (way, ys) in enumerate(zip(w.directions, walked, strict=True)):
-        start = dys[0, :, place * w.H : (place + 1) * w.H]
-        w_t = jax.lax.optimization_barrier(a[f"w_h.{way}"].T)
+        w_t = barrier(a[f"w_h.{way}"].T)
 
         def instant(ddrive, _, w_t=w_t):
-            ddrive = jax.lax.dynamic_update_slice(ddrive, ddrive @ w_t, (0, 0))
+            ddrive = update(ddrive, ddrive @ w_t, (0, 0))
             return ddrive, ddrive
 
-        ddrive = jax.lax.dynamic_update_slice(a["ddrive"], start, (0, 0))
+        ddrive = update(a["ddrive"], dys[0, :, place * w.H : (place + 1) * w.H], (0, 0))
         ddrives = jax.lax.scan(instant, ddrive, None, length=w.T)[1]
         out.append(_rows(ys).T @ _rows(ddrives))
         if xs is not None:
             out.append(_rows(xs).T @ _rows(ddrives))
-            dxs = ddrives @ a[f"w_x.{level}"].T
-            out.append(dxs)
+            out.append(dxs := ddrives @ a[f"w_x.{level}"].T)
     return dxs
 
 

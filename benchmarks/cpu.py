@@ -1,127 +1,136 @@
-"""jaxrnn beside torch, Flax, Equinox and Haiku on this machine's CPU, in one run.
+"""jaxrnn beside torch, Flax, Equinox and Haiku: updates, layers and generation.
 
-    python benchmarks/cpu.py                                  # everything; about two hours
-    python benchmarks/cpu.py --workloads lyrics dense-gru     # by the beginning of their names
-    python benchmarks/cpu.py --list
-
-Exit status: 0 done, 1 some framework disagreed with the reference or failed, 2 bad input,
-4 the machine is not quiet, 130 interrupted (what was finished is written).
+python -m benchmarks cpu --wait 600                    # everything; about two hours
+python -m benchmarks cpu --workloads lyrics dense-gru  # by the beginning of their names
 """
 
-from __future__ import annotations
-
-import argparse
-import shlex
-import sys
-from pathlib import Path
+import importlib.util
+import json
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from benchmarks import cases, page, worker
+from benchmarks.page import digits, least, number, over
+from benchmarks.turns import Build, Contestant, NotOffered
+from benchmarks.worker import FRAMEWORKS, Worker
+from benchmarks.workloads import CELLS, PEAK, WORKLOADS, Workload, flops, select
 
-from benchmarks import costs, machine, quiet, report
-from benchmarks.harness import Harness
-from benchmarks.resident import FRAMEWORKS
-from benchmarks.workloads import WORKLOADS, flops, select
+ROUNDS = 10
+BOUND = "bound"  # a contestant of its own, but jaxrnn's worker runs it
+JAX_PEERS = [name for name in FRAMEWORKS if name not in ("jaxrnn", "torch")]
+ONLY = {"nargs": "+", "default": [*FRAMEWORKS], "choices": FRAMEWORKS}
+SOME = {"nargs": "+", "default": [], "metavar": "NAME", "help": "name, beginning or glob"}
+WORDS = {"--frameworks": ONLY, "--workloads": SOME}
+COLUMNS = (
+    *("workload", "jaxrnn min / median", "products alone", "÷ products", "floor", "of floor"),
+    *("torch", *JAX_PEERS, "vs torch", "vs fastest JAX peer"),
+)
+LEGEND = """\
+Milliseconds a call, the least of all calls (jaxrnn: and the median). *products alone*: a JAX
+program with the same matrix products in the same scans and nothing else; *÷ products*: jaxrnn over
+it, 1.00 at best. *floor*: the FLOPs that cannot be avoided over the peak of a 2048³ product in this
+run; *of floor*: the share of that peak that jaxrnn reaches. *vs*: how many times jaxrnn's time the
+other takes; above 1, jaxrnn is faster. † every turn was disturbed by other processes. – is not
+offered by that framework; the notes tell where a framework computes another variant of the cell."""
 
 
-def arguments(argv: list[str] | None = None) -> argparse.Namespace:
-    words = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=words)
-    add = parser.add_argument
-    add("--workloads", nargs="+", default=[], metavar="NAME", help="name, beginning or glob")
-    add("--frameworks", nargs="+", default=list(FRAMEWORKS), choices=FRAMEWORKS)
-    add("--parts", nargs="+", default=["timings", "costs"], choices=["timings", "costs"])
-    add("--rounds", type=int, default=10, help="turns of each contestant (costs: a third of it)")
-    add("--out", type=Path, default=machine.RESULTS / "cpu.json", help="the JSON; .md beside it")
-    add("--toy", action="store_true", help="tiny sizes: tries the machinery, says nothing of speed")
-    add("--force", action="store_true", help="measure even under load; the result says so")
-    add("--wait", type=float, default=0, metavar="SECONDS", help="for the machine to become quiet")
-    add("--list", action="store_true", help="show the workloads, and stop")
-    return parser.parse_args(argv)
+def facts(chosen: Any) -> dict[str, Any]:
+    select(chosen.workloads)  # refuses what names none
+    return {}
 
 
-def main(argv: list[str] | None = None) -> int:
-    chosen = arguments(argv)
-    if chosen.rounds < 1:
-        raise ValueError(f"`--rounds` must be positive, got {chosen.rounds}.")
-    workloads = select(chosen.workloads, chosen.toy)
-    if chosen.list:
-        for w in WORKLOADS:
-            sizes = f"T {w.T:<5} B {w.B:<4} H {w.H:<5}"
-            print(f"{w.name:28} {w.kind:9} {sizes} {flops(w) / 1e9:8.3f} GF")
-        return 0
-    if not chosen.force:
-        quiet.demand(chosen.wait)
-    document = _document(chosen, argv)
+def rows(chosen: Any) -> Iterator[tuple[str, dict[str, Build]]]:
+    workers = {name: Worker() for name in chosen.frameworks}
     try:
-        if "timings" in chosen.parts:
-            _time(chosen, workloads, document)
-        if "costs" in chosen.parts:
-            _costs(chosen, document)
-    except KeyboardInterrupt:
-        document["interrupted"] = True
-        return 130
+        for w in select(chosen.workloads, chosen.toy):
+            make = partial(checked, w=w, truths={})
+            builds = {name: partial(make, one, name) for name, one in workers.items()}
+            if "jaxrnn" in workers and w.kind != "gemm":
+                builds[BOUND] = partial(_bound, workers["jaxrnn"], w)
+            yield w.name, builds
     finally:
-        machine.write_json(chosen.out, document)
-        print(f"written: {chosen.out}, {report.write_markdown(chosen.out)}")
-    for error in document.get("errors", []):
-        print(f"ERROR: {error}", file=sys.stderr)
-    return 1 if document.get("errors") else 0
+        for one in workers.values():
+            one.close()
 
 
-def _document(chosen: argparse.Namespace, argv: list[str] | None) -> dict[str, Any]:
-    words = sys.argv[1:] if argv is None else argv
-    about = machine.describe()
-    document = {
-        "command": shlex.join(["python", "benchmarks/cpu.py", *words]),
-        "machine": about,
-        "rounds": chosen.rounds,
-        "toy": chosen.toy,
-        "forced": chosen.force,
-        "interrupted": False,
-    }
-    print(f"{about['cpu']}, {about['cores']} cores, load {about['load'][0]:.2f}, {about['time']}")
-    print(f"commit {about['commit']}, flags {about['flags'] or 'none'}")
-    return document
+def checked(one: Worker, framework: str, w: Workload, truths: dict[Any, Any]) -> Contestant:
+    """A framework's program, which computes what the reference does; `truths` are those known."""
+    if importlib.util.find_spec(FRAMEWORKS[framework].partition(".")[0]) is None:
+        raise NotOffered("not installed")
+    told, got = one.ask(worker.build, framework, w, w.name)
+    member = cases.cell_of(framework, w), (framework, w.cell) in cases.INSIDE
+    if member not in truths:
+        truths[member] = cases.truth(framework, w)
+    told |= {"error": cases.greatest_error(w, got, truths[member]), "flops": flops(w)}
+    told |= {"note": cases.NOTES.get((framework, w.cell), "")}
+    return Contestant(partial(one.ask, worker.turn, w.name), told)
 
 
-def _time(chosen: argparse.Namespace, workloads: list, document: dict[str, Any]) -> None:
-    def save(results: dict) -> None:
-        document.update(results)
-        machine.write_json(chosen.out, document)
-
-    harness = Harness(chosen.frameworks, chosen.rounds, not chosen.force, save)
-    try:
-        for name, hello in harness.results["frameworks"].items():
-            said = ", ".join(f"{k} {v}" for k, v in hello.get("ready", {}).items())
-            print(f"{name}: {said or hello}")
-        for w in workloads:
-            print(report.line(w.name, harness.run(w)), flush=True)
-    finally:
-        document.update(harness.results)
-        harness.close()
+def _bound(one: Worker, w: Workload) -> Contestant:
+    key = f"{w.name}, {BOUND}"
+    return Contestant(partial(one.ask, worker.turn, key), one.ask(worker.build_bound, w, key))
 
 
-def _costs(chosen: argparse.Namespace, document: dict[str, Any]) -> None:
-    def save(results: dict) -> None:
-        document["costs"] = results
-        machine.write_json(chosen.out, document)
-
-    print("costs, in fresh processes", flush=True)
-    rounds = max(1, chosen.rounds // 3)
-    costs.measure(chosen.frameworks, rounds, chosen.toy, not chosen.force, save)
+# The page.
 
 
-if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except ValueError as error:
-        print(f"cpu: {error}", file=sys.stderr)
-        sys.exit(2)
-    except quiet.NotQuiet as why:
-        print(
-            f"cpu: refused: {why}. A time taken now would say nothing. --wait SECONDS waits for "
-            "quiet; --force measures all the same, and the result will say so.",
-            file=sys.stderr,
-        )
-        sys.exit(4)
+def peak(document: dict[str, Any]) -> float | None:
+    """FLOP/s of the best great product of this run, whoever made it."""
+    row = document["rows"].get(PEAK.name, {}).values()
+    return max((told["flops"] / s for told in row if (s := least(told))), default=None)
+
+
+def fastest(row: dict[str, Any]) -> tuple[float | None, str]:
+    """Of the JAX peers: seconds, and its name."""
+    found = [(s, name) for name in JAX_PEERS if (s := least(row.get(name)))]
+    return min(found) if found else (None, "")
+
+
+def line(name: str, row: dict[str, Any], flops_per_second: float | None) -> list[str]:
+    ours, (peer, who) = row.get("jaxrnn", {}), fastest(row)
+    us, bound, torch = (least(row.get(k)) for k in ("jaxrnn", BOUND, "torch"))
+    work = ours.get("flops")
+    floor = work / flops_per_second if work and flops_per_second else None
+    return [
+        *(name, number(ours, ("least", "median")), number(row.get(BOUND)), over(us, bound)),
+        *("–" if floor is None else digits(floor * 1e3), over(floor, us, ".0%")),
+        *(number(row.get(k)) for k in ("torch", *JAX_PEERS)),
+        *(over(torch, us), over(peer, us) + (f" ({who})" if who else "")),
+    ]
+
+
+def render(document: dict[str, Any]) -> str:
+    best = peak(document)
+    rows = {name: row for name, row in document["rows"].items() if name != PEAK.name}
+    cell = {w.name: w.cell for w in WORKLOADS}
+    notes = dict.fromkeys(
+        f"- {name}, {cell[row]}: {note}"
+        for row, of in rows.items()
+        for name, told in of.items()
+        if (note := told.get("absent") or told.get("note"))
+    )
+    about = f"Peak {best / 1e9:.0f} GFLOP/s (2048³, float32)." if best else ""
+    lines = page.table(COLUMNS, [line(name, row, best) for name, row in rows.items()])
+    title = "jaxrnn beside its peers"
+    return page.page(title, document, about, lines, LEGEND, "\n".join(notes))
+
+
+MARK = "<!-- speed -->"
+SHORT = ("lyrics-lstm", "lyrics-gru", *(f"dense-{c}-256-backward" for c in CELLS))
+
+
+def write_readme() -> int:
+    """README's few rows, of the committed summary."""
+    document = json.loads((page.RESULTS / "cpu.json").read_text(encoding="utf-8"))
+    m, lines = document["machine"], []
+    for name, row in ((name, document["rows"][name]) for name in SHORT):
+        us, bound, torch = (least(row[k]) for k in ("jaxrnn", BOUND, "torch"))
+        ratios = over(us, bound), over(torch, us), over(fastest(row)[0], us)
+        lines.append([name, number(row["jaxrnn"]), *ratios])
+    head = ("", "ms", "÷ products alone", "torch takes, × ours", "the fastest JAX peer, × ours")
+    said = f"{m['cpu']}, {m['cores']} cores, {document['time'][:10]}:\n\n{page.table(head, lines)}"
+    readme = page.ROOT / "README.md"
+    before, _, after = readme.read_text(encoding="utf-8").split(MARK)
+    page.write_whole(readme, MARK.join((before, f"\n{said}\n", after)))
+    return 0

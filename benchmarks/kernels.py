@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import re
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,56 +17,38 @@ from typing import Any
 import jax
 from jax.experimental import topologies
 
+KINDS = ("products", "fusions", "copies", "counters")
 H100 = Path(__file__).with_name("h100.txtpb")
 THUNK = re.compile(r"^( *)\d+: (\w+) +\[[^\]]*\] *(.*)$")
 ONE_THREAD = "grid: [1, 1, 1] threads: [1, 1, 1]"
-HLO = re.compile(r"^\s*(?:ROOT )?%?[\w.\-]+ = .*? ([a-z][\w\-]*)\(")
-FREE = {"parameter", "constant", "tuple", "get-tuple-element", "bitcast", "after-all", "iota"}
+CYCLES = re.compile(r'"estimated_cycles":"(\d+)"')
+BODY = re.compile(r" while\(.*body=%?([\w.\-]+)")
 
 
 def devices(platform: str, count: int = 1) -> list[Any]:
     """H100s, or those of a v5e of four."""
-    if platform == "tpu":
-        topology = topologies.get_topology_desc(platform="tpu", topology_name="v5e:2x2")
-    else:
-        topology = topologies.get_topology_desc(
-            platform="cuda", target_config=H100.read_text(), topology=f"1x{count}x1"
-        )
-    return topology.devices[:count]
+    how = {"topology_name": "v5e:2x2"}
+    if platform == "cuda":
+        how = {"target_config": H100.read_text(), "topology": f"1x{count}x1"}
+    return topologies.get_topology_desc(platform=platform, **how).devices[:count]
 
 
-@dataclasses.dataclass
-class Compiled:
-    """loops: of each, in order, what a step of it does; outside: what is launched beside; apart:
-    loops that are in no CUDA graph as a whole."""
-
-    loops: list[dict[str, int]]
-    outside: int
-    apart: int
-    temporaries: int  # bytes
-    seconds: float
-
-
-def compiled(lowered: Any, platform: str) -> Compiled:
-    """A lowered program, compiled for that device."""
+def compiled(lowered: Any, platform: str) -> dict[str, Any]:
+    """A lowered program, compiled for that device. loops: of each, in order, what a step of it
+    does; outside: what is launched beside; apart: loops that are in no CUDA graph as a whole."""
     with tempfile.TemporaryDirectory() as folder:
         asked = {"xla_dump_to": folder, "xla_dump_hlo_as_text": True}
-        since = time.perf_counter()
         done = lowered.compile(compiler_options=asked if platform == "cuda" else {})
-        seconds = time.perf_counter() - since
         dumps = sorted(Path(folder).glob("*.thunk_sequence.txt"))
         later = sorted(Path(folder).glob("*.thunk_sequence_after_thunk_passes.txt"))
         thunks, graphs = ("".join(p.read_text() for p in many) for many in (dumps, later))
-    memory = done.memory_analysis().temp_size_in_bytes
+    told = {"temporaries": done.memory_analysis().temp_size_in_bytes}
     if platform == "tpu":
-        return Compiled(_bodies(done.as_text()), 0, 0, memory, seconds)
+        return {"loops": _bodies(done.as_text())} | told
     whole, as_graphs = _tree(thunks), _tree(graphs or thunks)
-    loops = [
-        _count(loop.children) | _graphs(after.children)
-        for loop, after in zip(_loops(whole), _loops(as_graphs), strict=True)
-    ]
-    outside, apart = len([*_leaves(whole.children)]), sum(1 for _ in _apart(as_graphs))
-    return Compiled(loops, outside, apart, memory, seconds)
+    loops = [_count(loop.children) for loop in _loops(whole)]
+    outside, apart = len([*_leaves(whole.children)]), len([*_loops(as_graphs, apart=True)])
+    return {"loops": loops, "outside": outside, "apart": apart} | told
 
 
 # CUDA: thunks.
@@ -97,19 +78,13 @@ def _tree(text: str) -> _Thunk:
     return path[0]
 
 
-def _loops(node: _Thunk) -> Iterator[_Thunk]:
+def _loops(node: _Thunk, apart: bool = False) -> Iterator[_Thunk]:
+    """Also those within others; `apart`: but for those within a CUDA graph."""
     for child in node.children:
         if child.kind == "kWhile":
             yield child
-        yield from _loops(child)
-
-
-def _apart(node: _Thunk) -> Iterator[_Thunk]:
-    for child in node.children:
-        if child.kind == "kWhile":
-            yield child
-        if child.kind != "kCommandBuffer":
-            yield from _apart(child)
+        if not (apart and child.kind == "kCommandBuffer"):
+            yield from _loops(child, apart)
 
 
 def _leaves(nodes: list[_Thunk]) -> Iterator[_Thunk]:
@@ -125,12 +100,7 @@ def _count(nodes: list[_Thunk]) -> dict[str, int]:
         product = "gemm" in leaf.words or leaf.kind in ("kGemm", "kCublasLtMatmul")
         rest = "copies" if leaf.kind == "kCopy" else "fusions"
         kinds["products" if product else "counters" if ONE_THREAD in leaf.words else rest] += 1
-    names = ("products", "fusions", "copies", "counters")
-    return {"launches": kinds.total()} | {name: kinds[name] for name in names}
-
-
-def _graphs(nodes: list[_Thunk]) -> dict[str, int]:
-    return {"graphs": sum(node.kind == "kCommandBuffer" for node in nodes)}
+    return {"launches": kinds.total()} | {name: kinds[name] for name in KINDS}
 
 
 # TPU: HLO.
@@ -146,24 +116,14 @@ def _bodies(text: str) -> list[dict[str, int]]:
         elif name and "=" in line:
             parts[name].append(line)
     lines = [line for part in parts.values() for line in part]
-    return [
-        _steps(parts[body[1]])
-        for line in lines
-        if (body := re.search(r" while\(.*body=%?([\w.\-]+)", line))
-    ]
-
-
-def _steps(lines: list[str]) -> dict[str, int]:
-    done = [match[1] for line in lines if (match := HLO.match(line))]
-    cycles = [int(n) for line in lines for n in re.findall(r'"estimated_cycles":"(\d+)"', line)]
-    return {"operations": sum(name not in FREE for name in done), "cycles": sum(cycles)}
+    bodies = [parts[body[1]] for line in lines if (body := BODY.search(line))]
+    return [{"cycles": sum(map(int, CYCLES.findall("\n".join(body))))} for body in bodies]
 
 
 def collectives(program: Any) -> dict[str, int]:
     """How many of each kind a compiled program has, over devices."""
     kinds = r" (all-gather|all-reduce|all-to-all|collective-permute)(?:-start)?\("
-    names = re.findall(kinds, program.as_text())
-    return dict(Counter(names))
+    return dict(Counter(re.findall(kinds, program.as_text())))
 
 
 def placed(tree: Any, sharding: Any) -> Any:

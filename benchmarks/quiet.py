@@ -1,16 +1,14 @@
 """Who else computes: what /proc/stat counts, less what we ourselves use."""
 
-from __future__ import annotations
-
 import os
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 CORES = len(os.sched_getaffinity(0))
 MOST_LOAD = 0.5  # over a minute, before we start
 MOST_FOREIGN = 0.06  # of all cores' time, others' share while we look or measure
+OURS: set[int] = set()  # worker processes that are alive, besides this one
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 
@@ -19,19 +17,19 @@ class NotQuiet(Exception):
 
 
 class Snapshot(NamedTuple):
-    """Seconds, since some start: of the clock, busy cores, and the cores' use by processes."""
+    """Seconds, since some start: of the clock, busy cores, and the cores' use by us."""
 
     clock: float
     busy: float
     own: float
 
 
-def snapshot(processes: Sequence[int]) -> Snapshot:
-    """`processes` are ours and alive, besides this one; children that ended count as well."""
+def snapshot() -> Snapshot:
+    """Children that ended count as ours as well; time stolen by a hypervisor is others'."""
     fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
     user, nice, system, _, _, irq, softirq, steal = map(int, fields[:8])
     busy = user + nice + system + irq + softirq + steal
-    own = sum(os.times()[:4]) + sum(map(_ticks, processes)) * _TICK
+    own = sum(os.times()[:4]) + sum(map(_ticks, OURS)) * _TICK
     return Snapshot(time.monotonic(), busy * _TICK, own)
 
 
@@ -43,46 +41,25 @@ def _ticks(process: int) -> int:
     return int(fields[11]) + int(fields[12])
 
 
-def foreign(before: Snapshot, after: Snapshot) -> float:
-    """Others' share of all cores' time between two snapshots (time stolen by a hypervisor is
-    others' too). Three ticks are within the clock's own error, and do not count."""
+def foreign(before: Snapshot) -> float:
+    """Others' share of all cores' time since then. Three ticks are within the clock's own error."""
+    after = snapshot()
     spent = (after.busy - before.busy) - (after.own - before.own) - 3 * _TICK
     return max(0.0, spent) / (CORES * max(after.clock - before.clock, 1e-9))
-
-
-def share(processes: Sequence[int] = (), seconds: float = 1.0) -> float:
-    """Others' share of the cores over the next `seconds`."""
-    before = snapshot(processes)
-    time.sleep(seconds)
-    return foreign(before, snapshot(processes))
-
-
-def undisturbed(measure: Callable[[], Any], tries: int) -> tuple[Any, bool]:
-    """What `measure` returns, taken again while others disturb it, `tries` times at most; and
-    whether the last was disturbed. Processes that it starts must have ended when it returns."""
-    for attempt in range(tries):
-        if attempt:
-            time.sleep(2)
-        before = snapshot([])
-        value = measure()
-        if foreign(before, snapshot([])) <= MOST_FOREIGN:
-            return value, False
-    return value, True
 
 
 def demand(wait: float = 0.0) -> None:
     """Return once the machine is quiet; NotQuiet if it is not within `wait` seconds."""
     until = time.monotonic() + wait
-    while (why := _disturbance()) is not None:
+    while True:
+        before, load = snapshot(), os.getloadavg()[0]
+        time.sleep(1)
+        others = foreign(before)
+        if others <= MOST_FOREIGN and load <= MOST_LOAD:
+            return
         if time.monotonic() >= until:
-            raise NotQuiet(why)
-        time.sleep(5)
-
-
-def _disturbance() -> str | None:
-    load, others = os.getloadavg()[0], share()
-    if others > MOST_FOREIGN:
-        return f"other processes use {others:.0%} of the {CORES} cores (at most {MOST_FOREIGN:.0%})"
-    if load > MOST_LOAD:
-        return f"the 1-minute load is {load:.2f} (at most {MOST_LOAD})"
-    return None
+            raise NotQuiet(
+                f"other processes use {others:.0%} of the {CORES} cores (at most "
+                f"{MOST_FOREIGN:.0%}), the 1-minute load is {load:.2f} (at most {MOST_LOAD})"
+            )
+        time.sleep(4)

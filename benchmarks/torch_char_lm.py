@@ -1,24 +1,19 @@
-"""`experiments/char_lm.py gru-concise` in PyTorch, as its users write it; end_to_end.py runs it.
-
-    python benchmarks/torch_char_lm.py text.npz --epochs 160
+"""`experiments/char_lm.py gru-concise` in PyTorch, as its users write it; end_to_end runs it, with
+the words text.npz and how many epochs.
 
 text.npz: inputs and targets (N, T, B), vocab_size, and prefixes, one a row, padded with -1. Batches
 and prefixes come encoded, so that this process imports PyTorch and NumPy and nothing else.
 """
 
-from __future__ import annotations
-
-import argparse
 import json
 import math
 import os
+import sys
 import time
 
 import numpy as np
 import torch
 from torch import nn
-
-torch.set_num_threads(len(os.sched_getaffinity(0)))
 
 
 class CharModel(nn.Module):
@@ -35,15 +30,12 @@ class CharModel(nn.Module):
 
 
 @torch.no_grad()
-def generate(model: CharModel, prefix: list[int], count: int) -> list[int]:
+def generate(model: CharModel, prefix: list[int], count: int) -> None:
     """The prefix character by character, then each argmax fed back."""
-    carry, said, logits = None, [], torch.zeros(())
-    for token in prefix:
+    carry, logits = None, torch.zeros(())
+    for k in range(len(prefix) + count):
+        token = prefix[k] if k < len(prefix) else int(logits.argmax())
         logits, carry = model(torch.tensor([[token]]), carry)
-    for _ in range(count):
-        said.append(int(logits.argmax()))
-        logits, carry = model(torch.tensor([[said[-1]]]), carry)
-    return said
 
 
 def train_epoch(model: CharModel, optimizer: torch.optim.Optimizer, inputs, targets) -> float:
@@ -61,30 +53,23 @@ def train_epoch(model: CharModel, optimizer: torch.optim.Optimizer, inputs, targ
     return math.exp(total / len(inputs))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("text")
-    parser.add_argument("--epochs", type=int, default=160)
-    chosen = parser.parse_args()
-    text = np.load(chosen.text)
+def main(path: str, epochs: int) -> None:
+    text, seconds, perplexity = np.load(path), 0.0, math.inf
     inputs, targets = (torch.from_numpy(text[k]).long() for k in ("inputs", "targets"))
-    prefixes = [[int(i) for i in row if i >= 0] for row in text["prefixes"]]
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
     torch.manual_seed(0)
     model = CharModel(int(text["vocab_size"]))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01, fused=True)
-    for prefix in prefixes:
-        generate(model, prefix, 10)
-    seconds, perplexity = 0.0, math.inf
-    for epoch in range(1, chosen.epochs + 1):
+    for epoch in range(epochs + 1):
         start = time.perf_counter()
-        perplexity = train_epoch(model, optimizer, inputs, targets)
-        seconds += time.perf_counter() - start
-        if epoch % 40 == 0 or epoch == chosen.epochs:
-            print(f"epoch {epoch}, perplexity {perplexity:.6g}", flush=True)
-            for prefix in prefixes:
-                generate(model, prefix, 50)
-    print(json.dumps({"perplexity": perplexity, "epochs_seconds": seconds}))
+        if epoch:
+            perplexity = train_epoch(model, optimizer, inputs, targets)
+            seconds += time.perf_counter() - start
+        if epoch % 40 == 0 or epoch == epochs:
+            for row in text["prefixes"]:
+                generate(model, [int(i) for i in row if i >= 0], 50 if epoch else 10)
+    print(json.dumps({"epochs": seconds, "perplexity": perplexity}))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1], int(sys.argv[2]))

@@ -1,124 +1,145 @@
-"""A resident process of one framework: ``python -m benchmarks.worker torch``.
-
-It answers JSON lines on its standard output, one a request on its standard input:
-
-| request | does | answers |
-|---|---|---|
-| (start) | imports the framework | ready: versions; or "not installed" and why |
-| build: workload, what, probe | builds the call, makes the first, saves the probe | seconds |
-| time: key, calls | calls once, then `calls` times, each timed alone | seconds |
-| memory: reset | resident bytes now, and the greatest since the last reset | now, peak |
-| drop: key | forgets a call | |
-
-An error is an answer with "error"; the worker goes on. Nothing but the protocol reaches its
-standard output: whatever a framework prints goes to standard error.
-"""
-
-from __future__ import annotations
+"""A process of its own for each framework, that builds what it is told to and takes turns."""
 
 import contextlib
 import ctypes
 import gc
 import importlib
-import json
+import multiprocessing
 import os
-import sys
+import signal
 import time
-import traceback
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from benchmarks.protocol import Built, NotOffered
-from benchmarks.weights import Variant, as_variant, make_inputs, make_weights
+from benchmarks import quiet, turns
 from benchmarks.workloads import Workload
 
+# And what each imports.
+FRAMEWORKS = {"jaxrnn": "jaxrnn", "torch": "torch", "flax_nnx": "flax.nnx"}
+FRAMEWORKS |= {"flax_linen": "flax.linen", "equinox": "equinox", "haiku": "haiku"}
 
-class Worker:
-    def __init__(self, framework: Any):
-        self.framework = framework
-        self.calls: dict[str, Callable[[], Any]] = {}
 
-    def build(self, key: str, workload: dict, what: str, probe: str | None) -> dict:
-        w = Workload(**workload)
+class Worker(contextlib.AbstractContextManager):
+    """Runs functions in a process of its own, with `variables` in its environment: started at the
+    first, and again if it died. Ctrl-C does not reach it."""
+
+    def __init__(self, **variables: str):
+        self.variables = {"JAX_PLATFORMS": "cpu", **variables}
+        self.process = 0
+        self.pool: ProcessPoolExecutor | None = None
+
+    def ask(self, function: Callable, *arguments: Any) -> Any:
         try:
-            built, seconds, variant = self._first_call(w, what)
-        except NotOffered as reason:
-            return {"not offered": str(reason)}
-        self.calls[key] = built.call
-        if probe:
-            arrays: dict[str, Any] = {k: np.asarray(a) for k, a in built.probe().items()}
-            np.savez(probe, **arrays)
-        built.call()
-        start = time.perf_counter()
-        built.call()
-        warm = time.perf_counter() - start
-        return {**seconds, "warm": warm, "variant": vars(variant)}
+            self.pool = self.pool or self._started()
+            return self.pool.submit(function, *arguments).result()
+        except BrokenProcessPool:
+            self.close()
+            raise turns.Failed(f"the worker died in {function.__name__}") from None
 
-    def _first_call(self, w: Workload, what: str) -> tuple[Built, dict[str, float], Variant]:
-        variant = self.framework.VARIANTS.get(w.cell, Variant())
-        weights = as_variant(make_weights(w), variant) if w.kind != "gemm" else {}
-        build = self.framework.build if what == "work" else self.framework.build_bound
-        inputs = make_inputs(w)
-        start = time.perf_counter()
-        built = build(w, weights, inputs)
-        ready = time.perf_counter()
-        built.call()
-        seconds = {"set_up": ready - start, "first": time.perf_counter() - ready}
-        return built, seconds, variant
+    def _started(self) -> ProcessPoolExecutor:
+        before = dict(os.environ)
+        pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _alone)
+        os.environ.update(self.variables)
+        try:
+            self.process = pool.submit(os.getpid).result()
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+        quiet.OURS.add(self.process)
+        return pool
 
-    def time(self, key: str, calls: int) -> dict:
-        call, seconds = self.calls[key], []
-        gc.collect()
-        gc.disable()
+    def close(self) -> None:
+        if self.pool:
+            self.pool.shutdown(cancel_futures=True)
+        quiet.OURS.discard(self.process)
+        self.pool = None
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+# In the worker.
+
+
+def _alone() -> None:
+    """Ctrl-C does not reach it, and it ends when the thread that began it does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+_KEPT: dict[str, turns.Contestant] = {}
+
+
+def _built(framework: str, w: Workload) -> tuple[Any, Callable[[], None], float]:
+    """The program of a workload, its call, and the seconds of the set-up: the params in the
+    framework's form, and the optimizer's state, in a backend that has started."""
+    cases, programs = _imported(framework)
+    asked = cases.case(framework, w)
+    start = time.perf_counter()
+    program = programs.build(framework, asked)
+    return program, program.call(), time.perf_counter() - start
+
+
+def _imported(framework: str) -> tuple[Any, Any]:
+    importlib.import_module(FRAMEWORKS[framework])
+    kind = "torch" if framework == "torch" else "jax"
+    programs = importlib.import_module(f"benchmarks.programs_{kind}")
+    return importlib.import_module("benchmarks.cases"), programs
+
+
+def build(framework: str, w: Workload, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Builds it, and keeps it for `turn` until another workload is built. Returns its facts, and
+    the arrays that it computes."""
+    _KEPT.clear()
+    gc.collect()
+    program, call, _ = _built(framework, w)
+    _KEPT[key] = turns.contestant(call)
+    return _KEPT[key].facts, program.probe(w)
+
+
+def build_bound(w: Workload, key: str) -> dict[str, Any]:
+    from benchmarks import bounds
+
+    _KEPT[key] = turns.contestant(bounds.call(w))
+    return _KEPT[key].facts
+
+
+def turn(key: str) -> turns.Numbers:
+    return _KEPT[key].turn()
+
+
+def first_call(framework: str, w: Workload) -> turns.Numbers:
+    """Seconds of the first call (trace, compile, run), and of the set-up before it."""
+    _, call, set_up = _built(framework, w)
+    return {"first": [turns.contestant(call).facts["first"]], "set_up": [set_up]}
+
+
+def memory(framework: str, w: Workload) -> turns.Numbers:
+    """Bytes beyond the imports: the greatest while calls are made, compiling left out, and the
+    greatest of all."""
+    _imported(framework)
+    before = _greatest_from_now()
+    _, call, _ = _built(framework, w)
+    call()
+    compiling = _bytes("VmHWM")
+    _greatest_from_now()
+    for _ in range(4):
         call()
-        for _ in range(calls):
-            start = time.perf_counter()
-            call()
-            seconds.append(round(time.perf_counter() - start, 7))
-        gc.enable()
-        return {"seconds": seconds}
-
-    def memory(self, reset: bool) -> dict:
-        if reset:
-            gc.collect()
-            with contextlib.suppress(OSError, AttributeError):  # where there is no glibc
-                ctypes.CDLL(None).malloc_trim(0)  # what the compiler has freed
-            with open("/proc/self/clear_refs", "w") as file:
-                file.write("5")
-        with open("/proc/self/status") as file:
-            fields = dict(line.split(":", 1) for line in file)
-        now, peak = (int(fields[k].split()[0]) * 1024 for k in ("VmRSS", "VmHWM"))
-        return {"now": now, "peak": peak}
-
-    def drop(self, key: str) -> dict:
-        self.calls.pop(key, None)
-        gc.collect()
-        return {}
+    return {"running": [_bytes("VmHWM") - before], "compiling": [compiling - before]}
 
 
-def main(name: str) -> None:
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)
-
-    def answer(reply: dict) -> None:
-        answers.write(json.dumps(reply) + "\n")
-
-    try:
-        framework = importlib.import_module(f"benchmarks.workers.with_{name}")
-    except ModuleNotFoundError as error:
-        return answer({"not installed": str(error)})
-    answer({"ready": framework.versions()})
-    worker = Worker(framework)
-    for line in sys.stdin:
-        request = json.loads(line)
-        try:
-            answer(getattr(worker, request.pop("do"))(**request))
-        except Exception as error:
-            traceback.print_exc()
-            answer({"error": f"{type(error).__name__}: {error}"[:500]})
+def _greatest_from_now() -> int:
+    """Resets the greatest, once what the compiler has freed is given back."""
+    gc.collect()
+    with contextlib.suppress(OSError, AttributeError):  # where there is no glibc
+        ctypes.CDLL(None).malloc_trim(0)
+    Path("/proc/self/clear_refs").write_text("5")
+    return _bytes("VmRSS")
 
 
-if __name__ == "__main__":
-    main(sys.argv[1])
+def _bytes(field: str) -> int:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(field))

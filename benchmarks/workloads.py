@@ -1,11 +1,10 @@
 """What is measured: a table of workloads, their sizes, and the least arithmetic that each needs."""
 
-from __future__ import annotations
-
 import dataclasses
 import fnmatch
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Any, Literal
 
 CELLS = ("lstm", "gru", "vanilla")
 GATES = {"lstm": 4, "gru": 3, "vanilla": 1}
@@ -56,47 +55,37 @@ def flops(w: Workload) -> int:
     gathered for token ids, twice the forward's again for the gradients."""
     if w.kind == "gemm":
         return 2 * w.H**3
-    N, wide, total = w.T * w.B, GATES[w.cell] * w.H, 2 * w.T * w.B * w.features * w.V
-    for level in range(w.depth):
-        dense = 0 if w.tokens and level == 0 else w.input_size(level)
-        total += len(w.directions) * 2 * N * wide * (w.H + dense)
+    rows, wide = 2 * w.T * w.B, GATES[w.cell] * w.H * len(w.directions)
+    dense = [w.input_size(level) for level in range(w.tokens, w.depth)]
+    total = rows * (wide * (w.depth * w.H + sum(dense)) + w.features * w.V)
     return total * (3 if w.kind in ("train", "backward") else 1)
-
-
-def _lyrics(name: str, cell: str, **changes) -> Workload:
-    return Workload(name, "train", cell, D=1027, V=1027, **changes)
-
-
-def _dense(cell: str, H: int, kind: str) -> Workload:
-    return Workload(f"dense-{cell}-{H}-{kind}", kind, cell, D=H, H=H)
-
-
-def _growth() -> list[Workload]:
-    """Along T and B from dense-…-256-backward; `dense` itself grows in H."""
-    cells = ("lstm", "gru")
-    long = [Workload(f"growth-{c}-T{T}", "backward", c, T=T) for c in cells for T in LENGTHS]
-    return long + [Workload(f"growth-{c}-B{B}", "backward", c, B=B) for c in cells for B in BATCHES]
 
 
 LENGTHS = (128, 512, 2048)
 BATCHES = (1, 8, 128, 256)
-SIZES = (128, 256, 512, 1024)
 PEAK = Workload("gemm-2048", "gemm", D=2048, H=2048)  # the machine's peak; every run has it
 
-WORKLOADS: tuple[Workload, ...] = (
-    PEAK,
-    *(_lyrics(f"lyrics-{c}", c, learning_rate=0.001 if c == "vanilla" else 0.01) for c in CELLS),
-    *(
-        Workload(f"time-machine-{c}", "train", c, D=28, V=28, **settings)
-        for settings in [{"optimizer": "sgd", "learning_rate": 1.0, "clip": 1.0}]
-        for c in CELLS
-    ),
-    *(_dense(c, H, kind) for c in CELLS for H in SIZES for kind in ("forward", "backward")),
-    *(_lyrics(f"deep-{n}-{c}", c, depth=n) for n in (2, 6) for c in ("lstm", "gru")),
-    *(_lyrics(f"both-ways-{c}", c, both_ways=True) for c in ("lstm", "gru")),
-    *(Workload(f"generate-{c}", "generate", c, T=1, B=1, D=1027, V=1027) for c in CELLS),
-    *_growth(),
-)
+
+def _workloads() -> Iterator[Workload]:
+    yield PEAK
+    deep, book = ("lstm", "gru"), dict[str, Any](D=1027, V=1027)
+    sgd: Any = {"D": 28, "V": 28, "optimizer": "sgd", "learning_rate": 1.0, "clip": 1.0}
+    for c in CELLS:
+        rate = 0.001 if c == "vanilla" else 0.01
+        yield Workload(f"lyrics-{c}", "train", c, **book, learning_rate=rate)
+    yield from (Workload(f"time-machine-{c}", "train", c, **sgd) for c in CELLS)
+    for c, H, kind in product(CELLS, (128, 256, 512, 1024), ("forward", "backward")):
+        yield Workload(f"dense-{c}-{H}-{kind}", kind, c, D=H, H=H)
+    for depth, c in product((2, 6), deep):
+        yield Workload(f"deep-{depth}-{c}", "train", c, **book, depth=depth)
+    yield from (Workload(f"both-ways-{c}", "train", c, **book, both_ways=True) for c in deep)
+    yield from (Workload(f"generate-{c}", "generate", c, T=1, B=1, **book) for c in CELLS)
+    # Along T and B from dense-…-256-backward; `dense` itself grows in H.
+    yield from (Workload(f"growth-{c}-T{T}", "backward", c, T=T) for c in deep for T in LENGTHS)
+    yield from (Workload(f"growth-{c}-B{B}", "backward", c, B=B) for c in deep for B in BATCHES)
+
+
+WORKLOADS = tuple(_workloads())
 
 
 def toy(w: Workload) -> Workload:
@@ -110,12 +99,11 @@ def toy(w: Workload) -> Workload:
 def select(patterns: Sequence[str], small: bool = False) -> list[Workload]:
     """The workloads whose name a pattern begins or (with * or ?) matches; all without patterns.
     A pattern that names none raises ValueError."""
-    chosen = set()
-    for pattern in patterns:
+    chosen, names = {PEAK.name}, [w.name for w in WORKLOADS]
+    for pattern in patterns or "*":
         glob = pattern if set(pattern) & set("*?[") else pattern + "*"
-        found = fnmatch.filter([w.name for w in WORKLOADS], glob)
+        found = fnmatch.filter(names, glob)
         if not found:
-            raise ValueError(f"no workload {pattern!r}; --list shows all.")
+            raise ValueError(f"no workload {pattern!r}; there is {', '.join(names)}.")
         chosen.update(found)
-    kept = [w for w in WORKLOADS if not patterns or w.name in chosen or w is PEAK]
-    return [toy(w) if small else w for w in kept]
+    return [toy(w) if small else w for w in WORKLOADS if w.name in chosen]

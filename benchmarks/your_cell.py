@@ -1,223 +1,132 @@
-"""A cell of one's own: the minimal gated unit and an LSTM with peepholes, each given to jaxrnn as a
-`step` alone, beside its plain scan and beside the same cell in Equinox and in Flax; forward, and
-forward and backward, in one process, in turn.
+"""A cell of one's own: a minimal gated unit and an LSTM with peepholes, of which jaxrnn is told no
+more than a `step`, beside its plain scan and beside the same cell in Equinox and in Flax.
 
-    python benchmarks/your_cell.py              # some two minutes
-
-Exit status: 0 done, 2 bad input, 4 the machine is not quiet.
+    python -m benchmarks your_cell --wait 600    # forward, and forward and backward; in one process
 """
 
-from __future__ import annotations
-
 import dataclasses
-import importlib.util
-import sys
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, NamedTuple
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 import jaxrnn
-from benchmarks import command, in_turn
-from benchmarks.report import table
+from benchmarks import page
+from benchmarks.options import facts as facts
+from benchmarks.turns import Build, Contestant, NotOffered, contestant
 
-T, B, D, H = 35, 32, 256, 256
+ROUNDS = 10
 WITHIN = 3e-5  # of an array's greatest value
-Params = dict[str, jax.Array]
-
-
-class Hidden(NamedTuple):
-    h: jax.Array
-
-
-class Both(NamedTuple):
-    h: jax.Array
-    c: jax.Array
-
-
-def drawn(key: jax.Array, dtype: Any, **shapes: tuple[int, ...]) -> Params:
-    """Normal params of these shapes."""
-    keys = jax.random.split(key, len(shapes))
-    pairs = zip(keys, shapes.items(), strict=True)
-    return {name: jax.random.normal(k, shape, dtype) / 16 for k, (name, shape) in pairs}
+PLAIN = "plain scan"
+CELLS: dict[str, Any] = {"MGU": jaxrnn.mgu, "LSTM with peepholes": jaxrnn.peephole_lstm}
+Walk = Callable[[Any, jax.Array], Any]
 
 
 @dataclasses.dataclass(frozen=True)
-class MGU:
-    """Zhou et al. 2016, arXiv:1603.09420, as Flax has it: f σ, n tanh, h' = (1 - f) n + f h."""
+class Own:
+    """The four names of a cell, and nothing that says whose it is."""
 
+    cell: Any
     output_size: int
 
-    def init(self, key: jax.Array, input_size: int, dtype: Any = None) -> Params:
-        w, u, b = (input_size, self.output_size), (self.output_size,) * 2, (self.output_size,)
-        return drawn(key, dtype, w_f=w, u_f=u, b_f=b, w_n=w, u_n=u, b_n=b, b_h=b)
+    def init(self, key: jax.Array, input_size: int, dtype: Any = None) -> Any:
+        return self.cell.init(key, input_size, dtype)
 
-    def initial_carry(self, params: Params, batch_shape: tuple[int, ...] = ()) -> Hidden:
-        return Hidden(jnp.zeros((*batch_shape, self.output_size), params["b_f"].dtype))
+    def initial_carry(self, params: Any, batch_shape: tuple[int, ...] = ()) -> Any:
+        return self.cell.initial_carry(params, batch_shape)
 
-    def step(self, params: Params, carry: Hidden, x: jax.Array) -> tuple[Hidden, jax.Array]:
-        p, h = params, carry.h
-        f = jax.nn.sigmoid(x @ p["w_f"] + h @ p["u_f"] + p["b_f"])
-        n = jnp.tanh(x @ p["w_n"] + p["b_n"] + f * (h @ p["u_n"] + p["b_h"]))
-        h = (1 - f) * n + f * h
-        return Hidden(h), h
+    def step(self, params: Any, carry: Any, x: jax.Array) -> Any:
+        return self.cell.step(params, carry, x)
 
 
-@dataclasses.dataclass(frozen=True)
-class Peephole:
-    """Gers & Schmidhuber 2000: the gates i, f see c, and o sees the new c."""
-
-    output_size: int
-
-    def init(self, key: jax.Array, input_size: int, dtype: Any = None) -> Params:
-        H, wide = self.output_size, 4 * self.output_size
-        w, u, b, p = (input_size, wide), (H, wide), (wide,), (H,)
-        return drawn(key, dtype, w=w, u=u, b=b, i=p, f=p, o=p)
-
-    def initial_carry(self, params: Params, batch_shape: tuple[int, ...] = ()) -> Both:
-        zeros = jnp.zeros((*batch_shape, self.output_size), params["b"].dtype)
-        return Both(zeros, zeros)
-
-    def step(self, params: Params, carry: Both, x: jax.Array) -> tuple[Both, jax.Array]:
-        p = params
-        h, c = peephole(p, x @ p["w"] + carry.h @ p["u"] + p["b"], carry.c)
-        return Both(h, c), h
+def in_jaxrnn(cell: Own, engine: Any) -> Walk:
+    layer = jaxrnn.unroll(cell, engine=engine)
+    return lambda params, xs: layer.apply(params, None, xs)[1]
 
 
-def peephole(p: Any, sums: jax.Array, c: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """h and c of the four sums."""
-    i, f, g, o = jnp.split(sums, 4, axis=-1)
-    i, f = jax.nn.sigmoid(i + p["i"] * c), jax.nn.sigmoid(f + p["f"] * c)
-    c = f * c + i * jnp.tanh(g)
-    return jax.nn.sigmoid(o + p["o"] * c) * jnp.tanh(c), c
+class FlaxCell(nn.RNNCellBase):
+    cell: Own
+    num_feature_axes: Any = 1
 
-
-def flax_mgu(p: Params, xs: jax.Array) -> Any:
-    dense = {
-        "if": {"kernel": p["w_f"], "bias": p["b_f"]},
-        "hf": {"kernel": p["u_f"]},
-        "in": {"kernel": p["w_n"], "bias": p["b_n"]},
-        "hn": {"kernel": p["u_n"], "bias": p["b_h"]},
-    }
-    return nn.RNN(nn.MGUCell(H), time_major=True).apply({"params": {"cell": dense}}, xs)
-
-
-class PeepholeCell(nn.RNNCellBase):
     @nn.compact
     def __call__(self, carry: Any, x: jax.Array) -> Any:
-        h, c = carry
-        sums = nn.Dense(4 * H, name="x")(x) + nn.Dense(4 * H, use_bias=False, name="h")(h)
-        p = {name: self.param(name, nn.initializers.normal(), (H,)) for name in "ifo"}
-        h, c = peephole(p, sums, c)
-        return (h, c), h
-
-    def initialize_carry(self, rng: jax.Array, input_shape: tuple[int, ...]) -> Any:
-        return (jnp.zeros((B, H)), jnp.zeros((B, H)))
-
-    @property
-    def num_feature_axes(self) -> int:
-        return 1
+        return self.cell.step(self.param("own", self.cell.init, x.shape[-1]), carry, x)
 
 
-def flax_peephole(p: Params, xs: jax.Array) -> Any:
-    cell = {"x": {"kernel": p["w"], "bias": p["b"]}, "h": {"kernel": p["u"]}}
-    cell |= {name: p[name] for name in "ifo"}
-    return nn.RNN(PeepholeCell(), time_major=True).apply({"params": {"cell": cell}}, xs)
+def in_flax(cell: Own) -> Walk:
+    rnn: Any = nn.RNN(FlaxCell(cell), time_major=True)
+
+    def walk(params: Any, xs: jax.Array) -> Any:
+        start = cell.initial_carry(params, xs.shape[1:-1])
+        return rnn.apply({"params": {"cell": {"own": params}}}, xs, initial_carry=start)
+
+    return walk
 
 
-def in_equinox(cell: MGU | Peephole) -> Callable[[Params, jax.Array], Any]:
+def in_equinox(cell: Own) -> Walk:
     """A module that sees one row, under vmap in the lax.scan that Equinox's documentation shows."""
-    import equinox as eqx
+    try:
+        import equinox as eqx
+    except ImportError:
+        raise NotOffered("not installed") from None
 
     class Module(eqx.Module):
-        p: Params
+        params: Any
 
         def __call__(self, x: jax.Array, carry: Any) -> Any:
-            return cell.step(self.p, carry, x)
+            return cell.step(self.params, carry, x)
 
-    def walk(p: Params, xs: jax.Array) -> Any:
-        module = Module(p)
-        start = cell.initial_carry(p, (B,))
+    def walk(params: Any, xs: jax.Array) -> Any:
+        module, start = Module(params), cell.initial_carry(params, xs.shape[1:-1])
         return jax.lax.scan(lambda carry, x: jax.vmap(module)(x, carry), start, xs)[1]
 
     return walk
 
 
-def contestants(cell: MGU | Peephole) -> dict[str, Callable[[Params, jax.Array], Any]]:
-    """By name, xs -> ys of params that are the same for all."""
-    layers = {"jaxrnn": jaxrnn.unroll(cell), "plain scan": jaxrnn.unroll(cell, engine="scan")}
-    walks: dict[str, Callable[[Params, jax.Array], Any]] = {
-        name: lambda p, xs, layer=layer: layer.apply(p, None, xs)[1]
-        for name, layer in layers.items()
-    }
-    if importlib.util.find_spec("equinox"):
-        walks["Equinox"] = in_equinox(cell)
-    return walks | {"Flax": flax_mgu if isinstance(cell, MGU) else flax_peephole}
+BY: dict[str, Callable[[Own], Walk]] = {
+    "jaxrnn": partial(in_jaxrnn, engine="auto"),
+    PLAIN: partial(in_jaxrnn, engine="scan"),
+    "Equinox": in_equinox,
+    "Flax": in_flax,
+}
 
 
-def measure(cell: MGU | Peephole, rounds: int) -> dict[str, Any]:
-    """Seconds of every call, by what is called and by contestant."""
+def build(cell: Own, by: str, backward: bool, T: int, B: int, D: int) -> Contestant:
+    """Refused where outputs or gradients are not those of the plain scan."""
+
+    @partial(jax.jit, static_argnums=0)
+    def pulled(walk: Walk, params: Any, xs: jax.Array, dys: jax.Array) -> Any:
+        ys, pull = jax.vjp(walk, params, xs)
+        return ys, pull(dys)
+
     key_params, key_xs, key_dys = jax.random.split(jax.random.key(1), 3)
-    params = cell.init(key_params, D)
-    xs, dys = jax.random.normal(key_xs, (T, B, D)), jax.random.normal(key_dys, (T, B, H))
-    forwards, both = {}, {}
-    for name, walk in contestants(cell).items():
-
-        def pulled(params, xs, walk=walk):
-            ys, pull = jax.vjp(walk, params, xs)
-            return ys, pull(dys)
-
-        forwards[name], both[name] = jax.jit(walk), jax.jit(pulled)
-    answers = {name: call(params, xs) for name, call in both.items()}
-    for name, answer in answers.items():
-        _same(name, answer, answers["plain scan"])
-
-    def calls(of):
-        return {
-            name: lambda call=call: jax.block_until_ready(call(params, xs))
-            for name, call in of.items()
-        }
-
-    return {
-        "forward": in_turn.seconds(calls(forwards), rounds),
-        "forward and backward": in_turn.seconds(calls(both), rounds),
-    }
+    params, xs = cell.init(key_params, D), jax.random.normal(key_xs, (T, B, D))
+    dys = jax.random.normal(key_dys, (T, B, cell.output_size))
+    walk, plain, given = BY[by](cell), BY[PLAIN](cell), (params, xs, dys)
+    got, want = (jax.tree.leaves(pulled(each, *given)) for each in (walk, plain))
+    off = [float(jnp.abs(a - b).max() / jnp.abs(b).max()) for a, b in zip(got, want, strict=True)]
+    if not (error := max(off)) <= WITHIN:
+        raise ValueError(f"{by} computes something else: off by {error:.1e}.")
+    run = partial(pulled, walk, *given) if backward else partial(jax.jit(walk), params, xs)
+    return contestant(lambda: jax.block_until_ready(run()), error=error)
 
 
-def _same(name: str, got: Any, want: Any) -> None:
-    for a, b in zip(jax.tree.leaves(got), jax.tree.leaves(want), strict=True):
-        off = float(jnp.abs(a - b).max() / jnp.abs(b).max())
-        if off > WITHIN:
-            raise ValueError(f"{name} computes something else: off by {off:.1e}.")
+def rows(chosen: Any) -> Iterator[tuple[str, dict[str, Build]]]:
+    T, B, D, H = facts(chosen)["sizes"]
+    for name, cell in CELLS.items():
+        for way in ("forward", "forward and backward"):
+            own, backward = Own(cell(H), H), "backward" in way
+            yield f"{name}, {way}", {by: partial(build, own, by, backward, T, B, D) for by in BY}
 
 
-def markdown(document: dict[str, Any]) -> str:
-    parts = [
-        "# A cell of one's own",
-        f"`{document['command']}`: T {T}, B {B}, {D} → {H}, float32; {in_turn.where(document)}. "
-        f"Milliseconds, the least and the median of all calls; × is the least over jaxrnn's. All "
-        f"compute the same, outputs and gradients.",
+def render(document: dict[str, Any]) -> str:
+    T, B, D, H = document["facts"]["sizes"]
+    about = f"""T {T}, B {B}, {D} → {H}, float32. Milliseconds, the least and the median of all
+calls; × is the least over jaxrnn's. All compute the same, outputs and gradients."""
+    tables = [
+        f"## {k}\n\n{page.compared('by', of, 'jaxrnn')}" for k, of in document["rows"].items()
     ]
-    for cell, of in document["results"].items():
-        for what, taken in of.items():
-            rows = [[name, *in_turn.words(t, taken["jaxrnn"])] for name, t in taken.items()]
-            parts += [f"## {cell}, {what}", table(("by", *in_turn.COLUMNS), rows)]
-    return "\n\n".join(parts) + "\n"
-
-
-def main(argv: list[str] | None = None) -> int:
-    parser = command.parser(__doc__, "your_cell.json", 60, "calls of each")
-    chosen = command.chosen_of(parser, argv)
-    document = command.begin("your_cell.py", chosen, argv)
-    cells = {"MGU": MGU(H), "LSTM with peepholes": Peephole(H)}
-    document["results"] = {name: measure(cell, chosen.rounds) for name, cell in cells.items()}
-    return command.end(chosen, document, markdown(document))
-
-
-if __name__ == "__main__":
-    command.run(main)
+    return page.page("A cell of one's own", document, about, *tables)

@@ -73,7 +73,7 @@ def _copy_results(app: Any) -> None:
     """The benchmarks' tables are pages of the book, too."""
     folder = HERE / "results"
     folder.mkdir(exist_ok=True)
-    for path in [*RESULTS.glob("*.md"), *RESULTS.glob("*.svg")]:
+    for path in RESULTS.glob("*.md"):
         shutil.copy(path, folder)
 
 

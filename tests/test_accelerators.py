@@ -1,6 +1,6 @@
 """The programs that a GPU or TPU gets: right, as run here; and lowered for them, by plain jaxlib.
 
-What XLA makes of them, kernel by kernel, is counted by `benchmarks/accelerators.py`, whose table
+What XLA makes of them, kernel by kernel, is counted by `make accelerators`, whose table
 is held here where its packages are installed.
 """
 
@@ -157,6 +157,6 @@ def test_the_norm_of_params_on_many_devices(kind):
 @pytest.mark.slow
 @pytest.mark.skipif(not COMPILERS.exists(), reason="`make accelerators` was not run here")
 def test_no_loop_launches_more_than_the_page_says():
-    words = [COMPILERS, "benchmarks/accelerators.py", "--check"]
+    words = [COMPILERS, "-m", "benchmarks", "accelerators", "--check"]
     run = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr

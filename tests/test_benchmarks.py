@@ -2,6 +2,7 @@
 products that it says. Nothing here looks at a clock."""
 
 import dataclasses
+import shutil
 import sys
 from pathlib import Path
 
@@ -11,10 +12,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import bounds, truth, weights, workloads, your_cell
-from benchmarks.harness import Harness
-from benchmarks.resident import Resident
-from benchmarks.workloads import PEAK, WORKLOADS, Workload, flops, toy
+from benchmarks import __main__ as command
+from benchmarks import bounds, cases, cpu, page, turns, workloads, your_cell
+from benchmarks.worker import Worker
+from benchmarks.workloads import WORKLOADS, Workload, flops, toy
 
 BOUNDED = [w for w in WORKLOADS if w.kind != "gemm"]
 
@@ -41,7 +42,7 @@ def multiplied(jaxpr) -> int:
 @pytest.mark.parametrize("w", BOUNDED, ids=lambda w: w.name)
 def test_bound_has_just_the_products_that_the_floor_counts(w):
     w = toy(w)
-    shapes = jax.eval_shape(lambda: jax.tree.map(jax.numpy.asarray, bounds._arguments(w)))
+    shapes = jax.eval_shape(lambda: jax.tree.map(jax.numpy.asarray, bounds.arguments(w)))
     jaxpr = jax.make_jaxpr(lambda a: bounds.products(w, a))(shapes)
     assert multiplied(jaxpr.jaxpr) == flops(w)
 
@@ -49,7 +50,7 @@ def test_bound_has_just_the_products_that_the_floor_counts(w):
 @pytest.mark.parametrize("name", ["both-ways-lstm", "dense-gru-256-backward"])
 def test_no_product_of_the_bound_is_compiled_away(name):
     w = by_name(name)
-    arguments = jax.tree.map(jax.numpy.asarray, bounds._arguments(w))
+    arguments = jax.tree.map(jax.numpy.asarray, bounds.arguments(w))
     lowered = jax.jit(lambda a: bounds.products(w, a)).lower(arguments)
     said = lowered.as_text().count("stablehlo.dot_general")
     compiled = lowered.compile().as_text() or ""
@@ -57,29 +58,24 @@ def test_no_product_of_the_bound_is_compiled_away(name):
 
 
 def test_jaxrnn_worker_is_checked_and_a_mismatch_is_an_error():
-    harness = Harness(["jaxrnn"], rounds=1, patient=False, save=lambda results: None)
-    try:
+    with Worker() as worker:
         for name in ("lyrics-gru", "dense-lstm-256-forward"):
-            built = harness._build(by_name(name))
-            assert {k: c["status"] for k, c in built.items()} == {"jaxrnn": "ok", "bound": "ok"}
-        want = {"ys": np.ones(3)}
-        assert harness._judge(PEAK, "jaxrnn", {}, {"ys": np.ones(3) + 1e-4}, want)["status"] == (
-            "mismatch"
-        )
-        assert len(harness.results["errors"]) == 1
-    finally:
-        harness.close()
+            made = cpu.checked(worker, "jaxrnn", by_name(name), {})
+            assert made.facts["error"] < cases.TOLERANCE
+            assert min(made.turn()["seconds"]) > 0
+        wrong = {(cases.cell_of("jaxrnn", by_name(name)), False): {"out": np.ones((1, 5, 3, 8))}}
+        row = turns.Row({"jaxrnn": lambda: cpu.checked(worker, "jaxrnn", by_name(name), wrong)})
+    row.run(rounds=1, patient=False)
+    assert "ValueError: out is off by" in row.told["jaxrnn"]["failed"]
+    assert page.errors({"rows": {name: row.told}}) and not row.taken["jaxrnn"]
 
 
-def test_variants_are_the_same_function_in_another_form():
-    """One bias, or two: the same outputs, so that peers start from the same model."""
-    w = by_name("dense-gru-256-backward")
-    made, inputs = weights.make_weights(w), weights.make_inputs(w)
-    variant = weights.Variant("candidate")
-    own = truth.truth(w, variant, made, inputs)
-    other = truth.truth(w, truth.shared(w, variant), made, inputs)
-    assert not truth.beyond(truth.errors(truth.in_form(other, variant), own))
-    assert not own["d.0.forward.b_h"][: 2 * w.H].any()
+def test_a_turn_that_was_disturbed_does_not_count():
+    taken = [({"seconds": [3.0, 5.0]}, False), ({"seconds": [1.0]}, True)]
+    told = turns._summary(taken)
+    assert told["seconds"] == {"least": 3.0, "median": 4.0, "calls": 2}
+    assert page.number(told) == "3000"
+    assert page.number(turns._summary(taken[1:])) == "1000†"
 
 
 def test_every_workload_has_its_own_name_and_work():
@@ -87,28 +83,32 @@ def test_every_workload_has_its_own_name_and_work():
     assert len({dataclasses.replace(w, name="") for w in WORKLOADS}) == len(WORKLOADS)
 
 
-def test_unknown_framework_is_told_not_raised():
-    with Resident("no_such_framework") as worker:
-        assert not worker.installed
-        assert "no_such_framework" in worker.hello["not installed"]
-
-
-def test_a_pattern_that_names_nothing_is_refused():
+def test_what_names_nothing_is_refused():
     with pytest.raises(ValueError, match="lyrcs"):
         workloads.select(["lyrcs"])
+    with pytest.raises(ValueError, match="cpus"):
+        command.main(["cpus"])
+
+
+@pytest.mark.parametrize("name", command.NAMES)
+def test_a_page_is_what_its_summary_says(name, tmp_path):
+    """It is rendered from the JSON alone, and nobody edited it."""
+    copy = tmp_path / "copy.json"
+    shutil.copy(page.RESULTS / f"{name}.json", copy)
+    assert command.main(["page", name, "--out", str(copy)]) == 0
+    want = (page.RESULTS / f"{name}.md").read_text("utf-8")
+    assert copy.with_suffix(".md").read_text("utf-8") == want
 
 
 @pytest.mark.slow
 @pytest.mark.float32(only=True)  # as it is measured
 def test_a_cell_of_ones_own_is_the_same_everywhere(monkeypatch):
-    """`measure` refuses contestants that compute something else."""
-    for name, size in {"T": 5, "B": 3, "D": 6, "H": 6}.items():
-        monkeypatch.setattr(your_cell, name, size)
+    """Contestants that compute something else are refused."""
     with jax.numpy_rank_promotion("allow"):  # as users have it
-        for cell in (your_cell.MGU(6), your_cell.Peephole(6)):
-            taken = your_cell.measure(cell, rounds=1)
-            assert all({"jaxrnn", "plain scan", "Flax"} <= {*of} for of in taken.values())
-        right = your_cell.flax_peephole
-        monkeypatch.setattr(your_cell, "flax_peephole", lambda p, xs: 2 * right(p, xs))
+        for cell in your_cell.CELLS.values():
+            for by in ("jaxrnn", "Flax"):
+                your_cell.build(your_cell.Own(cell(6), 6), by, True, 5, 3, 6)
+        right = your_cell.in_flax(your_cell.Own(cell(6), 6))
+        monkeypatch.setitem(your_cell.BY, "Flax", lambda cell: lambda p, xs: 2 * right(p, xs))
         with pytest.raises(ValueError, match="Flax computes something else"):
-            your_cell.measure(your_cell.Peephole(6), rounds=1)
+            your_cell.build(your_cell.Own(cell(6), 6), "Flax", True, 5, 3, 6)

@@ -47,12 +47,17 @@ def test_every_page_is_in_the_table_of_contents():
 
 def test_every_run_that_the_docs_name_is_a_preset_or_a_cell(monkeypatch):
     monkeypatch.syspath_prepend(str(DOCS.parent / "experiments"))
+    monkeypatch.syspath_prepend(str(DOCS.parent))
     import presets  # pyright: ignore[reportMissingImports]
+
+    from benchmarks.__main__ import NAMES
 
     pages = [DOCS.parent / "README.md"]
     pages += [p for kind in ("", "chapters", "how_to", "why") for p in (DOCS / kind).glob("*.md")]
     text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
     named = set(re.findall(r"char_lm\.py ([a-z][\w-]*)", text))
     assert len(named) > 3 and named <= {*presets.PRESETS, *presets.CELLS}
-    scripts = set(re.findall(r"python ((?:experiments|benchmarks)/\w+\.py)", text))
+    scripts = set(re.findall(r"python (experiments/\w+\.py)", text))
     assert scripts and all((DOCS.parent / script).is_file() for script in scripts)
+    benchmarks = set(re.findall(r"python -m benchmarks (\w+)", text))
+    assert len(benchmarks) > 3 and benchmarks <= {*NAMES, "readme"}

@@ -26,7 +26,7 @@ from jaxrnn.interop._form import (
     form_of,
     natives_of,
 )
-from jaxrnn.interop._result import Result, as_params, level_by_level, needs, verified
+from jaxrnn.interop._result import Result, as_params, by_jax, level_by_level, needs, verified
 from jaxrnn.interop._state import Named, arrays
 
 
@@ -123,7 +123,8 @@ def to_equinox(
     levels = [tuple(made_of(eqx, w.cell, w.params) for w in level) for level in natives.form.levels]
     differences = None
     if verify:
-        differences = verified((model, params), natives, _theirs(eqx, form), read_cell)
+        ours, theirs = (model, params), _theirs(eqx, form)
+        differences = verified(ours, natives, by_jax(theirs), read_cell)
     made: Any = [level[0] if len(level) == 1 else level for level in levels]
     made = made[0] if form.alone else made
     return Result(made, None, tuple(sorted(biases.notes | dropped(form))), differences)

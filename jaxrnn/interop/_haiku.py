@@ -31,7 +31,7 @@ from jaxrnn.interop._form import (
     namespace,
     natives_of,
 )
-from jaxrnn.interop._result import Result, as_params, level_by_level, needs, verified
+from jaxrnn.interop._result import Result, as_params, by_jax, level_by_level, needs, verified
 from jaxrnn.interop._state import Named, arrays
 
 IGFO = (0, 2, 1, 3)  # its own inverse
@@ -211,7 +211,8 @@ def to_haiku(model: Any, params: Any, *, equivalent: bool = False, verify: bool 
             tree |= placed(name, native)
     differences = None
     if verify:
-        differences = verified((model, params), natives, _theirs(natives.form), read_cell)
+        ours, theirs = (model, params), _theirs(natives.form)
+        differences = verified(ours, natives, by_jax(theirs), read_cell)
     tree = jax.tree.map(jnp.asarray, tree)
     cores: Any = [level[0] if len(level) == 1 else level for level in names]
     return Result(

@@ -29,7 +29,7 @@ from jaxrnn.interop._form import (
     natives_of,
     vanilla,
 )
-from jaxrnn.interop._result import Result, as_params, level_by_level, verified
+from jaxrnn.interop._result import Result, as_params, by_jax, level_by_level, verified
 from jaxrnn.interop._state import Named, arrays
 
 GATES = {cells.LSTM: ("i", "f", "g", "o"), cells.GRU: ("r", "z", "n"), cells.Vanilla: ("",)}
@@ -226,7 +226,8 @@ def to_linen(model: Any, params: Any, *, equivalent: bool = False, verify: bool 
     variables = [_variables(form, level) for level in natives.form.levels]
     differences = None
     if verify:
-        differences = verified((model, params), natives, _theirs(form, modules), read_cell)
+        ours, theirs = (model, params), _theirs(form, modules)
+        differences = verified(ours, natives, by_jax(theirs), read_cell)
     one = len(modules) == 1
     return Result(
         modules[0] if one else modules,

@@ -29,7 +29,7 @@ from jaxrnn.interop._form import (
     natives_of,
     vanilla,
 )
-from jaxrnn.interop._result import Result, as_params, level_by_level, verified
+from jaxrnn.interop._result import Result, as_params, by_jax, level_by_level, verified
 from jaxrnn.interop._state import Named, arrays
 
 SIDE = {cells.LSTM: "dense_h", cells.GRU: "dense_i", cells.Vanilla: "dense_i"}  # of the bias
@@ -161,7 +161,8 @@ def to_nnx(model: Any, params: Any, *, equivalent: bool = False, verify: bool = 
     modules = [_module(form, level) for level in natives.form.levels]
     differences = None
     if verify:
-        differences = verified((model, params), natives, _theirs(form, modules), read_cell)
+        ours, theirs = (model, params), _theirs(form, modules)
+        differences = verified(ours, natives, by_jax(theirs), read_cell)
     made = modules[0] if len(modules) == 1 else nnx.List(modules)
     return Result(made, None, tuple(sorted(biases.notes | dropped(form))), differences)
 

@@ -195,9 +195,9 @@ def needs(package: str, extra: str = "interop") -> InteropError:
 Run = Callable[[int, Any, list[Any], Any], tuple[Any, Any]]
 
 
-def level_by_level(form: Any, run: Run) -> Theirs:
-    """The other side, where it has one function of JAX a level: `run` (level, natives, carries of
-    its directions, xs) -> carries, ys."""
+def level_by_level(form: Any, run: Run) -> Callable[[Any, Any, Any], tuple[Any, Any]]:
+    """The other side as a function of JAX, as `by_jax` takes it, where it has one a level: `run`
+    (level, natives, carries of its directions, xs) -> carries, ys."""
     deep = len(form.levels) > 1
 
     def call(weights: Any, carry: Any, xs: Any) -> tuple[Any, Any]:
@@ -208,4 +208,4 @@ def level_by_level(form: Any, run: Run) -> Theirs:
             after.append(tuple(carries) if both else carries[0])
         return (tuple(after) if deep else after[0]), xs
 
-    return by_jax(call)
+    return call

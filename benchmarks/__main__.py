@@ -1,0 +1,112 @@
+"""python -m benchmarks NAME        measure it; benchmarks/README.md tells how
+python -m benchmarks page NAME   write its page again, from the JSON alone
+python -m benchmarks readme      write README's speed table, from results/cpu.json
+
+Exit status: 0 done, 1 something disagreed with the reference or failed, 2 bad input, 4 the machine
+is not quiet, 130 interrupted (what was finished is written)."""
+
+import argparse
+import ast
+import importlib
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks import page, quiet, turns
+
+NAMES = ("cpu", "costs", "options", "walks", "your_cell", "end_to_end", "allocator", "accelerators")
+
+
+def listed() -> str:
+    """A line each: how its docstring begins."""
+    lines = [__doc__ or "", ""]
+    for name in NAMES:
+        text = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
+        first = (ast.get_docstring(ast.parse(text)) or "").partition("\n\n")[0].replace("\n", " ")
+        lines.append(f"  {name:14}{first.partition('. ')[0]}")
+    return "\n".join(lines)
+
+
+def words(name: str, module: Any, given: list[str]) -> argparse.Namespace:
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        f"python -m benchmarks {name}", description=module.__doc__, formatter_class=form
+    )
+    add, rounds = parser.add_argument, getattr(module, "ROUNDS", 1)
+    add("--rounds", type=int, default=rounds, help=f"turns of each, {rounds} unless told")
+    add("--wait", type=float, default=0, metavar="SECONDS", help="for the machine to become quiet")
+    add("--force", action="store_true", help="measure even under load; the result says so")
+    add("--toy", action="store_true", help="tiny sizes: tries the machinery, says nothing of speed")
+    add("--out", type=Path, default=page.RESULTS / f"{name}.json", help="the JSON; .md beside it")
+    for word, how in getattr(module, "WORDS", {}).items():
+        add(word, **how)
+    chosen = parser.parse_args(given)
+    if chosen.rounds < 1:
+        raise ValueError(f"`--rounds` must be positive, got {chosen.rounds}.")
+    return chosen
+
+
+def measure(name: str, module: Any, chosen: argparse.Namespace, command: str) -> int:
+    """Every row whole before the next, and written after each: its summary, and in an ignored file
+    every single call."""
+    facts = module.facts(chosen)
+    if not chosen.force:
+        quiet.demand(chosen.wait)
+    document, raw, rows = page.begun(command, chosen, facts), {}, module.rows(chosen)
+    try:
+        for row, builds in rows:
+            one = turns.Row(builds)
+            one.run(chosen.rounds, not chosen.force)
+            document["rows"][row], raw[row] = one.told, one.taken
+            print(f"{row}: " + ", ".join(f"{k} {page.number(v)} ms" for k, v in one.told.items()))
+            save(name, module, chosen.out, document, raw)
+    except KeyboardInterrupt:
+        document["interrupted"] = True
+        return 130
+    finally:
+        rows.close()
+        save(name, module, chosen.out, document, raw)
+    for error in (wrong := page.errors(document)):
+        print(f"ERROR: {error}", file=sys.stderr)
+    return 1 if wrong else 0
+
+
+def save(name: str, module: Any, out: Path, document: dict[str, Any], raw: Any) -> None:
+    page.write_whole(out, page.spread(document) + "\n")
+    page.write_whole(page.ROOT / "runs" / "benchmarks" / f"{name}.json", page.spread(raw) + "\n")
+    page.write_whole(out.with_suffix(".md"), module.render(document))
+
+
+def main(given: list[str]) -> int:
+    again = given[:1] == ["page"]
+    name, *rest = given[again:] or ["--help"]
+    if name in ("-h", "--help"):
+        print(listed())
+        return 0
+    if name == "readme":
+        return importlib.import_module("benchmarks.cpu").write_readme()
+    if name not in NAMES:
+        raise ValueError(f"no benchmark {name!r}; there is {', '.join(NAMES)}, page, readme.")
+    module = importlib.import_module(f"benchmarks.{name}")
+    chosen = words(name, module, rest)
+    if again:
+        document = json.loads(chosen.out.read_text(encoding="utf-8"))
+        page.write_whole(chosen.out.with_suffix(".md"), module.render(document))
+        return 0
+    if hasattr(module, "run"):
+        return module.run(chosen)
+    return measure(name, module, chosen, shlex.join(["python", "-m", "benchmarks", *given]))
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except (ValueError, FileNotFoundError) as error:
+        print(f"benchmarks: {error}", file=sys.stderr)
+        sys.exit(2)
+    except quiet.NotQuiet as why:
+        words_of_it = "--wait SECONDS waits for quiet; --force measures, and the result says so."
+        print(f"refused: {why}. {words_of_it}", file=sys.stderr)
+        sys.exit(4)

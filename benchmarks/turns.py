@@ -1,0 +1,111 @@
+"""The order of a run: what is to be compared takes turns, A B C A B C …, one computing at a time,
+while we look for others on the cores. A disturbed turn is taken again."""
+
+import gc
+import math
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from benchmarks import quiet
+
+TURN = 0.25  # seconds, at least about
+MOST_CALLS = 300
+TRIES = 5
+Numbers = dict[str, list[float]]  # by name: seconds of every call, say
+
+
+class Contestant(NamedTuple):
+    """turn: calls it some times. facts: what else is told of it."""
+
+    turn: Callable[[], Numbers]
+    facts: dict[str, Any]
+
+
+Build = Callable[[], Contestant]
+
+
+class NotOffered(Exception):
+    """There is nothing to measure here; the message says why."""
+
+
+class Failed(Exception):
+    """It ended before it was done."""
+
+
+def contestant(call: Callable[[], Any], **facts: Any) -> Contestant:
+    """Of a function, which is finished when it returns: its first call, two more, then turns."""
+    first, _, warm = (_seconds(call) for _ in range(3))
+    calls = min(MOST_CALLS, max(3, math.ceil(TURN / max(warm, 1e-6))))
+
+    def turn() -> Numbers:
+        gc.collect()
+        gc.disable()
+        call()
+        seconds = [_seconds(call) for _ in range(calls)]
+        gc.enable()
+        return {"seconds": seconds}
+
+    return Contestant(turn, facts | {"first": first})
+
+
+def _seconds(call: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    call()
+    return round(time.perf_counter() - start, 7)
+
+
+class Row:
+    """One line of results. By contestant, `taken`: its turns, and whether each was disturbed;
+    `told`: a summary of these, or why there is none."""
+
+    def __init__(self, builds: dict[str, Build]):
+        self.told: dict[str, dict[str, Any]] = {name: {} for name in builds}
+        self.taken: dict[str, list[tuple[Numbers, bool]]] = {name: [] for name in builds}
+        made = {name: self._tried(name, build) for name, build in builds.items()}
+        self.contestants: dict[str, Contestant] = {k: one for k, one in made.items() if one}
+
+    def _tried(self, name: str, what: Callable[[], Any]) -> Any:
+        """None where it cannot be done; what is wrong is told, and the others go on."""
+        try:
+            return what()
+        except NotOffered as why:
+            self.told[name] = {"absent": str(why)}
+        except Exception as why:
+            self.told[name] = {"failed": f"{type(why).__name__}: {why}"[:500]}
+        return None
+
+    def run(self, rounds: int, patient: bool) -> None:
+        for _ in range(rounds):
+            for name, one in [*self.contestants.items()]:
+                done = self._tried(name, lambda one=one: _undisturbed(one.turn, patient))
+                if done:
+                    self.taken[name].append(done)
+                else:
+                    del self.contestants[name]
+        for name, one in self.contestants.items():
+            self.told[name] = _summary(self.taken[name]) | one.facts
+
+
+def _undisturbed(turn: Callable[[], Numbers], patient: bool) -> tuple[Numbers, bool]:
+    """The numbers of a turn; and whether it, the last of those tried, was disturbed. Processes that
+    it starts must have ended when it returns."""
+    for attempt in range(TRIES if patient else 1):
+        time.sleep(2 if attempt else 0)
+        before = quiet.snapshot()
+        numbers = turn()
+        time.sleep(max(0.0, TURN - (time.monotonic() - before.clock)))  # the clock ticks slowly
+        if quiet.foreign(before) <= quiet.MOST_FOREIGN:
+            return numbers, False
+    return numbers, True
+
+
+def _summary(taken: list[tuple[Numbers, bool]]) -> dict[str, Any]:
+    """Of the turns that nobody disturbed, if there is any."""
+    undisturbed = [numbers for numbers, disturbed in taken if not disturbed]
+    told, turns = {}, undisturbed or [numbers for numbers, _ in taken]
+    for what in turns[0]:
+        every = [number for numbers in turns for number in numbers[what]]
+        told[what] = {"least": min(every), "median": statistics.median(every), "calls": len(every)}
+    return told | {"turns": len(taken), "disturbed": len(taken) - len(undisturbed)}
