@@ -31,6 +31,13 @@ GRAPHS = (
     "--xla_gpu_enable_command_buffer=+WHILE",
     "--xla_gpu_enable_command_buffer=+WHILE --xla_gpu_command_buffer_unroll_loops=true",
 )
+# Of ours, the loops that launch more than the least: the program, what of it, and which of its loops.
+SHOWN = (
+    ("gru, training", "a step backwards", 1),
+    ("lstm with bfloat16 products, training", "a step forwards", 0),
+    ("lstm with bfloat16 products, training", "a step backwards", 1),
+    ("lstm, an epoch", "a minibatch, beside its two loops", 0),
+)
 WORDS = {"--check": {"action": "store_true", "help": "against the page; writes nothing"}}
 
 
@@ -45,6 +52,7 @@ def run(chosen: Any) -> int:
         "commit": page.commit(),
         "cuda": counted("cuda", lambda program: True),
         "over_four": {cell: over_four(cell) for cell in ("vanilla", "lstm", "gru")},
+        "one_by_one": one_by_one(),
         "in_graphs": {flags: in_graphs(flags) for flags in GRAPHS},
         "tpu": counted("tpu", lambda program: "T =" not in program.name),
     }
@@ -74,6 +82,16 @@ def over_four(cell: str) -> dict[str, int]:
     with traced_for("cuda"):
         gradient = jax.jit(jax.grad(lambda p, xs: apply(p, None, xs)[1].sum()))
         return kernels.collectives(gradient.lower(params, xs).compile())
+
+
+def one_by_one() -> dict[str, list[str]]:
+    sharding = SingleDeviceSharding(kernels.devices("cuda")[0])
+    with traced_for("cuda"):
+        ours = {program.name: program for program in programs() if program.library == OURS}
+        return {
+            f"{name}: {what}": kernels.each(ours[name].lower(sharding), loop)
+            for name, what, loop in SHOWN
+        }
 
 
 def in_graphs(flags: str) -> dict[str, dict[str, int]]:
@@ -120,6 +138,10 @@ def render(document: dict[str, Any]) -> str:
     )
     graphs = document["in_graphs"].items()
     graphs = [[f"`{flags}`", *(left(by, library) for library in LIBRARIES)] for flags, by in graphs]
+    one_by_one = "\n\n".join(
+        f"{what}, {len(launches)} launches:\n\n```text\n" + "\n".join(launches) + "\n```"
+        for what, launches in document["one_by_one"].items()
+    )
     return f"""# Compiled for accelerators that are not here
 
 **Nothing was run: no time on this page.** `make accelerators` compiled each program for an H100 and
@@ -141,6 +163,11 @@ Whole loops in a CUDA graph, which JAX asks for by `XLA_FLAGS` alone: of the two
 these stay apart.
 
 {page.table(("XLA_FLAGS", *LIBRARIES), graphs)}
+
+What stands in the way of fewer launches, one by one: each kernel of jaxrnn's program, what it gives,
+and the operation that XLA named it for.
+
+{one_by_one}
 
 ## TPU v5e
 

@@ -22,6 +22,8 @@ H100 = Path(__file__).with_name("h100.txtpb")
 THUNK = re.compile(r"^( *)\d+: (\w+) +\[[^\]]*\] *(.*)$")
 ONE_THREAD = "grid: [1, 1, 1] threads: [1, 1, 1]"
 CYCLES = re.compile(r'"estimated_cycles":"(\d+)"')
+OPERATION = re.compile(r"^ *(?:ROOT )?%([\w.\-]+) = (.*?) [a-z][\w\-]*\((.*)", re.M)
+LAYOUT = re.compile(r"\{[^}]*\}|/\*.*?\*/")
 BODY = re.compile(r" while\(.*body=%?([\w.\-]+)")
 
 
@@ -36,22 +38,46 @@ def devices(platform: str, count: int = 1) -> list[Any]:
 def compiled(lowered: Any, platform: str) -> dict[str, Any]:
     """A lowered program, compiled for that device. loops: of each, in order, what a step of it
     does; outside: what is launched beside; apart: loops that are in no CUDA graph as a whole."""
-    with tempfile.TemporaryDirectory() as folder:
-        asked = {"xla_dump_to": folder, "xla_dump_hlo_as_text": True}
-        done = lowered.compile(compiler_options=asked if platform == "cuda" else {})
-        dumps = sorted(Path(folder).glob("*.thunk_sequence.txt"))
-        later = sorted(Path(folder).glob("*.thunk_sequence_after_thunk_passes.txt"))
-        thunks, graphs = ("".join(p.read_text() for p in many) for many in (dumps, later))
-    told = {"temporaries": done.memory_analysis().temp_size_in_bytes}
     if platform == "tpu":
-        return {"loops": _bodies(done.as_text())} | told
-    whole, as_graphs = _tree(thunks), _tree(graphs or thunks)
+        done = lowered.compile()
+        return {"loops": _bodies(done.as_text())} | _memory(done)
+    done, whole, as_graphs = _thunks(lowered)
     loops = [_count(loop.children) for loop in _loops(whole)]
     outside, apart = len([*_leaves(whole.children)]), len([*_loops(as_graphs, apart=True)])
-    return {"loops": loops, "outside": outside, "apart": apart} | told
+    return {"loops": loops, "outside": outside, "apart": apart} | _memory(done)
+
+
+def each(lowered: Any, loop: int) -> list[str]:
+    """Of a lowered program's loop on the GPU, what a step of it launches: each by its kernel's name,
+    what that gives, and the operation that it was named for."""
+    done, whole, _ = _thunks(lowered)
+    gives = {}
+    for name, shape, words in OPERATION.findall(done.as_text()):
+        of = re.search(r'op_name="([^"]*)"', words)
+        short = "/".join(of[1].split("/")[-2:]) if of else ""
+        gives[re.sub(r"\W", "_", name)] = f"{LAYOUT.sub('', shape)} {short}"
+    kernels = [
+        leaf.words.partition(" grid")[0] for leaf in _leaves([*_loops(whole)][loop].children)
+    ]
+    return [f"{name.lstrip('k').lower()}: {gives.get(name, '')}".rstrip(": ") for name in kernels]
+
+
+def _memory(done: Any) -> dict[str, int]:
+    return {"temporaries": done.memory_analysis().temp_size_in_bytes}
 
 
 # CUDA: thunks.
+
+
+def _thunks(lowered: Any) -> tuple[Any, _Thunk, _Thunk]:
+    """The compiled program, its thunks, and these where graphs were made of them."""
+    with tempfile.TemporaryDirectory() as folder:
+        asked = {"xla_dump_to": folder, "xla_dump_hlo_as_text": True}
+        done = lowered.compile(compiler_options=asked)
+        dumps = sorted(Path(folder).glob("*.thunk_sequence.txt"))
+        later = sorted(Path(folder).glob("*.thunk_sequence_after_thunk_passes.txt"))
+        thunks, graphs = ("".join(p.read_text() for p in many) for many in (dumps, later))
+    return done, _tree(thunks), _tree(graphs or thunks)
 
 
 @dataclasses.dataclass

@@ -26,7 +26,10 @@ class Awaited:
         self.joints = [joint for joint in reading.joints if reading.awaited(joint)]
         self.only = [i for i in at if reading.alone(reading.carry_in[i])]
         self.at_rest = [i for i in at if i not in self.only]
-        self.weights = dict(zip(reading.w, w, strict=True))
+        # Rounded here, once: XLA would leave that in the loop.
+        named = dict(zip(reading.w, w, strict=True))
+        read = {joint.operands[1] for joint in self.joints}
+        self.weights = {v: _products.operand(named[v], reading.narrow) for v in read}
 
     def with_outs(self, douts: list, end: int) -> list:
         """The cotangents of the outputs, where those of the carry without rest are with them."""

@@ -42,7 +42,12 @@ def multiply(equation: Any, narrow: Any, *operands: Any) -> Any:
 
 
 def rounded(x: Any, narrow: Any) -> Any:
-    return x.astype(narrow).astype(x.dtype) if _narrows(narrow, x.dtype) else x
+    return operand(x, narrow).astype(x.dtype)
+
+
+def operand(x: Any, narrow: Any) -> Any:
+    """As the products read it."""
+    return x.astype(narrow) if _narrows(narrow, x.dtype) else x
 
 
 def _narrows(narrow: Any, dtype: Any) -> bool:
