@@ -291,3 +291,18 @@ def test_a_preset_that_claims_nothing_of_a_text_is_measured_and_not_judged(load,
     assert (row.measured, row.expected, row.judgement) == ("2 @2", "–", "not judged")
     (row,) = load("results").rows({("gru-concise", "analects"): {0: [3.0, 2.0]}}, tmp_path)
     assert (row.measured, row.judgement) == ("–", "not reached")
+
+
+def test_the_curves_of_whole_runs_are_what_the_chapters_draw(load, tmp_path):
+    curves, out = load("curves"), tmp_path / "presets.json"
+    seen = [900.0 / n for n in range(1, 41)]
+    samples = [(8, "子曰", "不"), (40, "子曰", "学而"), (40, "君子", "和")]
+    a_run(tmp_path / "gru-concise-analects-s0", seen, samples=samples)
+    a_run(tmp_path / "lstm-concise-analects-s0", seen[:39], samples=samples)
+    assert curves.main(curves.Arguments(str(tmp_path), str(out))) == 0
+    (run,) = json.loads(out.read_text("utf-8"))["runs"]
+    assert (run["preset"], run["corpus"]) == ("gru-concise", "analects")
+    assert run["perplexity"] == [float(f"{p:.4g}") for p in seen]
+    assert run["sample"] == {"epoch": 40, "texts": ["子曰|学而", "君子|和"]}
+    with pytest.raises(ValueError, match="no whole run"):
+        curves.main(curves.Arguments(str(tmp_path / "none"), str(out)))
