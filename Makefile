@@ -61,7 +61,7 @@ format: $(VENV)/.ready-dev
 	@$(python) -m ruff format .
 
 docs: $(VENV)/.ready-docs
-	@$(python) -m sphinx -q -W --keep-going -b html docs docs/_build/html
+	@$(python) -m sphinx -j 2 -q -W --keep-going -b html docs docs/_build/html
 	@$(python) docs/check.py
 	@$(python) docs/examples.py
 	@echo "open docs/_build/html/index.html"
