@@ -33,6 +33,7 @@ html_static_path: list[str] = []
 html_show_sourcelink = False
 html_show_search_summary = False  # summaries are fetched, which a page that is a file may not
 pygments_style = "friendly"
+highlight_language = "none"  # an equation is no Python; what is, says so
 
 # Pages are also read as they are, on the host of the repository: links are those of files.
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist"]
