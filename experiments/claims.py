@@ -62,7 +62,8 @@ class Band:
 
 @dataclass(frozen=True)
 class OnlyUnigram:
-    """The model learns the frequencies of the characters and nothing else."""
+    """The model learns the frequencies of the characters and nothing else: greedily it settles, in
+    the second half of what it writes, into one character."""
 
     epoch: int
     tolerance: float
@@ -78,7 +79,7 @@ class OnlyUnigram:
             return None
         seen = result.perplexities[self.epoch - 1]
         near = math.isfinite(seen) and abs(seen / result.unigram - 1) <= self.tolerance
-        said = {c for text in result.continuations.values() for c in text}
+        said = {c for text in result.continuations.values() for c in text[len(text) // 2 :]}
         return Verdict(
             near and len(said) == 1,
             f"expected {self}: {seen:.5g} against {result.unigram:.5g}, {len(said)} generated",

@@ -275,7 +275,7 @@ def test_what_is_asked_for_alone_is_told(reproduce, tmp_path):
 def test_a_claim_of_what_a_run_writes_is_judged_by_its_samples(load, tmp_path):
     """lstm-6-layers is to find the frequencies alone, and so one character for ever."""
     results, runs = load("results"), {}
-    for seed, (final, text) in enumerate([(168.0, "的的的"), (168.0, "的了的"), (140.0, "的的")]):
+    for seed, (final, text) in enumerate([(168.0, "子的的的"), (168.0, "的了的"), (140.0, "的的")]):
         runs[seed] = [300.0] * 39 + [final]
         folder = tmp_path / f"lstm-6-layers-analects-s{seed}"
         a_run(folder, perplexities=runs[seed], samples=[(40, "子", text)])
