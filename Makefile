@@ -61,6 +61,7 @@ format: $(VENV)/.ready-dev
 	@$(python) -m ruff format .
 
 docs: $(VENV)/.ready-docs
+	@rm -rf docs/_build/html
 	@$(python) -m sphinx -j 2 -q -W --keep-going -b html docs docs/_build/html
 	@$(python) docs/check.py
 	@$(python) docs/examples.py

@@ -13,12 +13,14 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
-SITE = Path(__file__).resolve().parent / "_build" / "html"
+SITE = (Path(__file__).parent / "_build" / "html").resolve()
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), "")
 DRIVER = shutil.which("chromedriver")
@@ -62,43 +64,51 @@ def broken(site: Path) -> Iterator[str]:
                 yield f"{name} links to {word}, which has no such place"
 
 
-def in_a_browser(site: Path) -> Iterator[str]:
-    """Every page at both widths, then the search."""
-    from selenium import webdriver
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.support.ui import WebDriverWait
-
+def browser(folder: str) -> Any:
+    """Chromium, driven; None where there is none that starts."""
+    try:
+        from selenium import webdriver
+        from selenium.common.exceptions import WebDriverException
+    except ImportError:
+        return None
+    if not (CHROMIUM and DRIVER):
+        return None
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     root = hasattr(os, "geteuid") and os.geteuid() == 0
     for word in ("--headless=new", "--disable-gpu", *["--no-sandbox"] * root):
         options.add_argument(word)
+    options.add_argument(f"--user-data-dir={folder}")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    with tempfile.TemporaryDirectory() as folder:
-        options.add_argument(f"--user-data-dir={folder}")
-        driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-        try:
-            for path in sorted(site.rglob("*.html")):
-                if "_modules" in path.parts:
-                    continue
-                driver.get(path.as_uri())
-                for width in (380, 1400):
-                    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-                    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-                    wide = driver.execute_script("return document.documentElement.scrollWidth")
-                    if wide > width:
-                        yield f"{path.relative_to(site)} is {wide} pixels wide at {width}"
-            driver.get((site / "search.html").as_uri() + "?q=bidirectional")
-            found = (By.CSS_SELECTOR, "#search-results li a")
-            try:
-                WebDriverWait(driver, 20).until(lambda d: d.find_elements(*found))
-            except Exception:
-                yield "the search finds no page for `bidirectional`"
-            for entry in driver.get_log("browser"):
-                if entry["level"] == "SEVERE":
-                    yield f"a script failed: {entry['message']}"
-        finally:
-            driver.quit()
+    try:
+        return webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+    except WebDriverException as error:
+        print(f"Chromium does not start: {error.msg}")
+        return None
+
+
+def seen(driver: Any, site: Path) -> Iterator[str]:
+    """Every page at both widths, then the search."""
+    for path in sorted(site.rglob("*.html")):
+        if "_modules" in path.parts:
+            continue
+        driver.get(path.as_uri())
+        for width in (380, 1400):
+            size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+            driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+            wide = driver.execute_script("return document.documentElement.scrollWidth")
+            if wide > width:
+                yield f"{path.relative_to(site)} is {wide} pixels wide at {width}"
+    driver.get((site / "search.html").as_uri() + "?q=bidirectional")
+    until = time.monotonic() + 20
+    while not driver.find_elements("css selector", "#search-results li a"):
+        if time.monotonic() > until:
+            yield "the search finds no page for `bidirectional`"
+            break
+        time.sleep(0.2)
+    for entry in driver.get_log("browser"):
+        if entry["level"] == "SEVERE":
+            yield f"a script failed: {entry['message']}"
 
 
 def main() -> int:
@@ -106,17 +116,17 @@ def main() -> int:
         print(f"{SITE} is not built: `make docs`.")
         return 1
     wrong = list(broken(SITE))
-    try:
-        import selenium  # noqa: F401
-
-        looked = bool(CHROMIUM and DRIVER)
-    except ImportError:
-        looked = False
-    if looked:
-        wrong += in_a_browser(SITE)
-    print(*wrong, sep="\n")
+    print(*wrong, sep="\n", end="\n" * bool(wrong))
+    with tempfile.TemporaryDirectory() as folder:
+        if driver := browser(folder):
+            try:
+                for sentence in seen(driver, SITE):
+                    print(sentence)
+                    wrong.append(sentence)
+            finally:
+                driver.quit()
     count = sum(1 for _ in SITE.rglob("*.html"))
-    how = "and seen in Chromium" if looked else "(Chromium or Selenium is not here: not looked at)"
+    how = "and seen in Chromium" if driver else "(no Chromium with Selenium here: not looked at)"
     print(f"{count} pages checked {how}: {len(wrong) or 'nothing'} wrong")
     return bool(wrong)
 

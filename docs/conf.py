@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import jax
 import latex2mathml.converter
 from docutils import nodes
 
@@ -54,6 +55,7 @@ nb_execution_timeout = 300
 nb_merge_streams = True
 nb_render_markdown_format = "myst"  # with tables
 # A page runs once: what counts is to compile its programs fast.
+os.environ.setdefault("JAX_PLATFORMS", "cpu")  # as the pages say
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 # What the docs show of the rest of the repository.
@@ -66,22 +68,30 @@ READ = sorted(
     [*ROOT.glob("jaxrnn/**/*.py"), *ROOT.glob("experiments/**/*.py"), *HERE.glob("chapters/*.py")]
 )
 READ += [HERE / "presets.json", HERE / "mutants.md"]
-SUM = hashlib.sha1(b"".join(path.read_bytes() for path in READ)).hexdigest()[:8]
-nb_execution_cache_path = str(HERE / "_build" / "executed" / SUM)
+PARTS = [sys.version.encode(), jax.__version__.encode(), *(path.read_bytes() for path in READ)]
+EXECUTED = HERE / "_build" / "executed" / hashlib.sha1(b"".join(PARTS)).hexdigest()[:8]
+nb_execution_cache_path = str(EXECUTED)
+for path in EXECUTED.parent.glob("*"):
+    if path != EXECUTED:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _emptied(name: str) -> Path:
+    shutil.rmtree(HERE / name, ignore_errors=True)
+    (HERE / name).mkdir()
+    return HERE / name
 
 
 def _copy_results(app: Any) -> None:
     """The benchmarks' tables are pages of the book, too."""
-    folder = HERE / "results"
-    folder.mkdir(exist_ok=True)
+    folder = _emptied("results")
     for path in RESULTS.glob("*.md"):
         shutil.copy(path, folder)
 
 
 def _pages_of_cells(app: Any) -> None:
     """A page a cell: its equation and paper, its step as it is run, its params and carry."""
-    folder = HERE / "reference" / "cells"
-    folder.mkdir(exist_ok=True)
+    folder = _emptied("reference/cells")
     for name, cell in CELLS.items():
         names = [n for n in jaxrnn.__all__ if n.endswith(("Params", "Carry"))]
         beside = [n for n in names if getattr(jaxrnn, n).__module__ == cell.__module__]
@@ -93,9 +103,7 @@ def _pages_of_cells(app: Any) -> None:
             f"## Its step\n\n```python\n{step}```\n\n"
             "## Its params and carry\n\n```{eval-rst}\n" + "\n".join(told[1:]) + "\n```\n"
         )
-        path = folder / f"{name}.md"
-        if not path.is_file() or path.read_text(encoding="utf-8") != content:
-            path.write_text(content, encoding="utf-8")
+        (folder / f"{name}.md").write_text(content, encoding="utf-8")
 
 
 def _links(app: Any, name: str, source: list[str]) -> None:

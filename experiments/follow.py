@@ -113,7 +113,7 @@ def follow(e: Experiment, run: RunDir, at: Progress, options: Options, hosts: Ho
                     keeper.save(at)
                     shown.print(
                         f"stopped in epoch {at.epoch + 1}; to go on: "
-                        f"python experiments/char_lm.py --resume {run.path}"
+                        f"python experiments/char_lm.py --resume {run.path}{_epochs(e, run)}"
                     )
                     return 130
         except NotFinite as error:
@@ -145,11 +145,21 @@ def introduce(e: Experiment, at: Progress, run: RunDir, shown: Screen, hosts: Ho
         )
     what = e.preset.summary if e.as_claimed else repr(e.model.layer)
     shown.print(f"{what}: {e.parameters:,} parameters on {hosts.devices}")
-    if at.updates:
+    if at.epoch >= e.settings.training.epochs:
+        shown.print(
+            f"{run.path} has its {e.settings.training.epochs} epochs: more by --epochs COUNT"
+        )
+    elif at.updates:
         shown.print(f"going on with {run.path} in epoch {at.epoch + 1}, update {at.update + 1}")
     else:
         shown.print(f"the run is kept in {run.path}; before training:")
         show_samples(e, at.state.params, 10, 0, run, shown)
+
+
+def _epochs(e: Experiment, run: RunDir) -> str:
+    """The words that ask for as many epochs as now, where the run began with another number."""
+    asked, began = e.settings.training.epochs, read_config(run.path)["training"]["epochs"]
+    return "" if asked == began else f" --epochs {asked}"
 
 
 def show_samples(
@@ -183,7 +193,7 @@ def close(
         shown.print(f"{'kept' if verdict.kept else 'BROKEN'}: {verdict.sentence}")
     if not verdicts and e.as_claimed and e.preset.claims:
         shown.print("no claim reached: " + "; ".join(map(str, e.preset.claims)))
-    inside.keep(run, e.model, keeper.best_params(at), e.parts.train)
+    inside.keep(run, e.model, keeper.best_params(at), e.parts.train, at.epoch)
     write_whole(run.path / "report.html", page_of(run.path))
     shown.print(f"its page is {run.path / 'report.html'}")
     shown.written(keeper.model_file)

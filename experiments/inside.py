@@ -25,22 +25,25 @@ class Inside(NamedTuple):
 def measure(lm: Any, params: Any, tokens: np.ndarray) -> Inside:
     """Of a language model, along tokens (T, B)."""
     radii = insight.spectral_radii(params)
-    if not hasattr(lm.layer, "step"):
-        return Inside(None, None, radii)
     ids = jnp.asarray(tokens, jnp.int32)
     xs = ids if params.embedding is None else params.embedding[ids]
     of = lm.layer, params.layer, None, xs
-    return Inside(insight.gradient_reach(*of), insight.gate_saturation(*of), radii)
+    try:
+        return Inside(insight.gradient_reach(*of), insight.gate_saturation(*of), radii)
+    except ValueError:  # the layer walks backwards too
+        return Inside(None, None, radii)
 
 
-def keep(run: RunDir, lm: Any, params: Any, ids: np.ndarray) -> None:
-    """insight.json of a run, along the beginning of its text; none of a text that is too short."""
+def keep(run: RunDir, lm: Any, params: Any, ids: np.ndarray, epoch: int) -> None:
+    """insight.json of a run that is finished, along the beginning of its text; none of a text that
+    is too short."""
     rows = len(ids) // STEPS
     if not rows:
         return
     rows = min(rows, ROWS)
     seen = measure(lm, params, np.reshape(ids[: rows * STEPS], (rows, STEPS)).T)
-    told: dict[str, Any] = {"radii": {name: of.tolist() for name, of in seen.radii.items()}}
+    told: dict[str, Any] = {"epoch": epoch}
+    told |= {"radii": {name: of.tolist() for name, of in seen.radii.items()}}
     if seen.reach and seen.gates is not None:
         leaves = {name: of.tolist() for name, of in seen.reach.leaves.items()}
         told |= {"steps": STEPS, "rows": rows, "reach": seen.reach.norms.tolist(), "leaves": leaves}

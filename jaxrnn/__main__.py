@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import io
+import sys
 from collections.abc import Sequence
 
 from jaxrnn import _demo
@@ -16,6 +18,8 @@ def main(words: Sequence[str] | None = None) -> int:
     _command.add(commands)
     _demo.add(commands)
     asked = parser.parse_args(words)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # not every encoding has all characters
     try:
         return asked.work(asked)
     except BrokenPipeError:  # its reader went away

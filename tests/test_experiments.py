@@ -342,6 +342,20 @@ def test_a_run_dir_without_a_name_is_refused(char_lm, tmp_path, monkeypatch, nam
     assert not list(tmp_path.iterdir())
 
 
+def test_a_run_both_ways_ends_whole(run, tmp_path):
+    """Of what walks backwards too there is no gradient step by step to tell of."""
+    assert run("both", bidirectional=True) == 0
+    assert {path.name for path in (tmp_path / "both").iterdir()} == FILES
+    inside = json.loads((tmp_path / "both" / "insight.json").read_text())
+    assert len(inside["radii"]) == 2 and "reach" not in inside and inside["epoch"] == 2
+
+
+def test_a_run_that_is_finished_says_so(run, char_lm, tmp_path, capsys):
+    assert run("mine") == 0
+    assert char_lm.main([f"--resume={tmp_path / 'mine'}"]) == 0
+    assert "has its 2 epochs: more by --epochs COUNT" in capsys.readouterr().out
+
+
 def test_a_run_dir_may_begin_at_home(char_lm, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert char_lm.main(["tiny", "--run-dir=~/run"]) == 0

@@ -87,13 +87,21 @@ def test_the_page_of_a_run_tells_its_numbers(load, page_of, tmp_path):
 
 def test_what_goes_on_inside_is_told(page_of, tmp_path):
     folder = a_run(tmp_path / "run")
-    told = {"steps": 3, "rows": 2, "reach": [0.5, 0.25, None], "leaves": {".h": [0.4, 0.2, 0.1]}}
+    told = {
+        "epoch": 4,
+        "steps": 3,
+        "rows": 2,
+        "reach": [0.5, 0.25, None],
+        "leaves": {".h": [0.4, 0.2, 0.1]},
+    }
     told |= {"gates": [{"mean": 0.5, "shut": 0.125, "open": 0}], "radii": {".w_h": [1.5, None]}}
     (folder / "insight.json").write_text(json.dumps(told))
     page = page_of(folder)
     assert ["1", "50%", "12.5%", "0%"] in page.rows("td")
     assert [".w_h", "1.5, nan"] in page.rows("td")
     assert series_of(page, 5)["series"] == [{"x": [1, 2, 3], "y": [0.5, 0.25, None]}]
+    (folder / "insight.json").write_text(json.dumps(told | {"epoch": 3}))
+    assert "What goes on inside" not in page_of(folder).of_tag("h2"), "of before it went on"
     (folder / "insight.json").write_text('{"reach": 3, "gates": {}, "radii": [], "leaves": 0}')
     assert "What goes on inside" not in page_of(folder).of_tag("h2")
 

@@ -15,8 +15,11 @@ MOST = 40  # rows of a table
 
 def inside(run: Run, first: int) -> str:
     """The section; `first` numbers its chart. Nothing of what is damaged or not there."""
-    parts = [charts([_reach(run.inside)], "one", first), _gates(run.inside), _radii(run.inside)]
-    return section("What goes on inside", _lead(run.inside), *parts)
+    told = run.inside
+    if run.epochs and told.get("epoch", run.epochs[-1]) != run.epochs[-1]:
+        return ""  # of before the run went on
+    parts = [charts([_reach(told)], "one", first), _gates(told), _radii(told)]
+    return section("What goes on inside", _lead(told), *parts)
 
 
 def _lead(told: dict[str, Any]) -> str:

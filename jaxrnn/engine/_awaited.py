@@ -28,7 +28,7 @@ class Awaited:
         self.at_rest = [i for i in at if i not in self.only]
         # Rounded here, once: XLA would leave that in the loop.
         named = dict(zip(reading.w, w, strict=True))
-        read = {joint.operands[1] for joint in self.joints}
+        read = dict.fromkeys(joint.operands[1] for joint in self.joints)
         self.weights = {v: _products.operand(named[v], reading.narrow) for v in read}
 
     def with_outs(self, douts: list, end: int) -> list:
