@@ -31,7 +31,7 @@ GRAPHS = (
     "--xla_gpu_enable_command_buffer=+WHILE",
     "--xla_gpu_enable_command_buffer=+WHILE --xla_gpu_command_buffer_unroll_loops=true",
 )
-# Of ours, the loops that launch more than the least: the program, what of it, and which of its loops.
+# Of ours, loops that launch more than was hoped: the program, what of it, which of its loops.
 SHOWN = (
     ("gru, training", "a step backwards", 1),
     ("lstm with bfloat16 products, training", "a step forwards", 0),
@@ -164,8 +164,8 @@ these stay apart.
 
 {page.table(("XLA_FLAGS", *LIBRARIES), graphs)}
 
-What stands in the way of fewer launches, one by one: each kernel of jaxrnn's program, what it gives,
-and the operation that XLA named it for.
+What stands in the way of fewer launches, one by one: each kernel of jaxrnn's program, what it
+gives, and the operation that XLA named it for.
 
 {one_by_one}
 

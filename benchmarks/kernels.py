@@ -48,8 +48,8 @@ def compiled(lowered: Any, platform: str) -> dict[str, Any]:
 
 
 def each(lowered: Any, loop: int) -> list[str]:
-    """Of a lowered program's loop on the GPU, what a step of it launches: each by its kernel's name,
-    what that gives, and the operation that it was named for."""
+    """Of a lowered program's loop on the GPU, what a step of it launches: each kernel by its name,
+    what it gives, and the operation that it was named for."""
     done, whole, _ = _thunks(lowered)
     gives = {}
     for name, shape, words in OPERATION.findall(done.as_text()):

@@ -113,7 +113,12 @@ def _links(app: Any, name: str, source: list[str]) -> None:
     inside = "../" * name.count("/")  # to docs/; the repository is one further up
     text = source[0].replace(f"]({inside}../benchmarks/results/", f"]({inside}results/")
     outside = rf"\[([^\]]+)\]\({re.escape(inside)}\.\./([^)]+)\)"
-    source[0] = re.sub(outside, r"\1 (`\2`)", text)
+    source[0] = re.sub(outside, _named, text)
+
+
+def _named(link: re.Match[str]) -> str:
+    label, path = link.groups()
+    return f"`{path}`" if label.strip("`") == path else f"{label} (`{path}`)"
 
 
 def _no_emphasis(app: Any, what: str, name: str, of: Any, options: Any, lines: list[str]) -> None:

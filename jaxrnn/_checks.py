@@ -32,7 +32,13 @@ def cell(who: str, value: Any) -> None:
 
 def layer(who: str, value: Any) -> None:
     if isinstance(value, type) or not isinstance(value, Layer):
-        raise TypeError(f"{who} needs a layer, got {quote(value)}: `unroll` makes a cell a layer.")
+        how = instead_of(value) or "`unroll` makes a cell a layer"
+        raise TypeError(f"{who} needs a layer, got {quote(value)}: {how}.")
+
+
+def instead_of(value: Any) -> str:
+    """What to take of a model, which has a layer and is none."""
+    return "take its `.layer`, and `params.layer`" if hasattr(value, "layer") else ""
 
 
 def takes_key(value: Layer) -> bool:

@@ -116,7 +116,7 @@ def gate_saturation(layer: Any, params: Params, carry: Carry | None, xs: jax.Arr
     """Of every σ in the step of a layer (not within a loop or branch of its own), in the order of
     its equations, how far it is shut or open
     along xs (T, B, I). A gate that is always shut or open has no gradient; of an LSTM they are
-    f, i, o of the first level, then of the next.
+    f, i, o of the first level, then of the next; of a GRU r and z are one σ.
 
     Raises as `gradient_reach` does.
 
@@ -200,9 +200,8 @@ def clipped_fraction(norms: Any, clip: float) -> float:
 
 def _begin(name: str, layer: Any, params: Any, carry: Any, xs: Any) -> Any:
     if not hasattr(layer, "step") or not hasattr(layer, "apply"):
-        raise TypeError(
-            f"{name} needs a layer with `step`, got {_checks.quote(layer)}: take `unroll(cell)`."
-        )
+        how = _checks.instead_of(layer) or "take `unroll(cell)`"
+        raise TypeError(f"{name} needs a layer with `step`, got {_checks.quote(layer)}: {how}.")
     if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((params, xs))):
         raise TypeError(f"{name} gives NumPy arrays: call it outside jax.jit and jax.grad.")
     if np.ndim(xs) == 0 or np.shape(xs)[0] == 0:

@@ -63,7 +63,10 @@ def _radii(told: dict[str, Any]) -> str:
         [cut(str(name), 60), ", ".join(f"{radius:.3g}" for radius in _numbers(of))]
         for name, of in (radii.items() if isinstance(radii, dict) else ())
     ]
-    headings = ["recurrent matrix", "spectral radius, gate by gate"]
+    headings = [
+        "recurrent matrix",
+        "spectral radius of each gate's block, in the order of the params",
+    ]
     return table(headings, rows[:MOST]) if rows else ""
 
 
