@@ -62,7 +62,7 @@ format: $(VENV)/.ready-dev
 
 docs: $(VENV)/.ready-docs
 	@rm -rf docs/_build/html
-	@$(python) -m sphinx -j 2 -q -W --keep-going -b html docs docs/_build/html
+	@$(python) -m sphinx -j 4 -q -W --keep-going -b html docs docs/_build/html
 	@$(python) docs/check.py
 	@$(python) docs/examples.py
 	@echo "open docs/_build/html/index.html"

@@ -58,6 +58,12 @@ nb_render_markdown_format = "myst"  # with tables
 os.environ.setdefault("JAX_PLATFORMS", "cpu")  # as the pages say
 os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
+# Pages are run as IPython comes, without a reader's own settings or the warnings of its transport.
+PROFILE = Path(__file__).resolve().parent / "_build" / "ipython" / "profile_default"
+PROFILE.mkdir(parents=True, exist_ok=True)
+(PROFILE / "ipython_kernel_config.py").write_text("c.IPKernelApp.log_level = 40\n")
+os.environ["IPYTHONDIR"] = str(PROFILE.parent)
+
 # What the docs show of the rest of the repository.
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent

@@ -29,7 +29,7 @@ def _lead(told: dict[str, Any]) -> str:
     sentence = (
         f"Of the finished model, along {figures(rows)} rows of {figures(steps)} steps of the text "
         "it was trained on: the norm of the gradient of the last output in the state so many steps "
-        "before (jaxrnn.insight)."
+        "before (jaxrnn.insight). What to make of it is told in docs/how_to/not_learning.md."
     )
     return f"<p>{escape(sentence)}</p>"
 
