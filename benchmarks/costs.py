@@ -4,17 +4,14 @@ number is of a fresh process, the processes in turn.
     python -m benchmarks costs --wait 600
 """
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 from benchmarks import page, worker
 from benchmarks.cpu import ONLY
 from benchmarks.page import number
-from benchmarks.turns import Build, Contestant, Failed, NotOffered, Numbers
-from benchmarks.worker import FRAMEWORKS, Worker
+from benchmarks.turns import Build, offered, once
+from benchmarks.worker import FRAMEWORKS, Worker, process
 from benchmarks.workloads import CELLS, LENGTHS, Workload, select
 
 ROUNDS = 3
@@ -31,34 +28,29 @@ def facts(chosen: Any) -> dict[str, Any]:
 
 
 def rows(chosen: Any) -> Iterator[tuple[str, dict[str, Build]]]:
-    yield "import", {_title(module): partial(_contestant, _imported, module) for module in IMPORTS}
+    yield "import", {_title(module): once(_imported, module) for module in IMPORTS}
     kinds = (("first call", FIRST, worker.first_call), ("memory", MEMORY, worker.memory))
     for kind, names, of in kinds:
         for w in select(names, chosen.toy)[1:]:
-            row = {name: partial(_contestant, _fresh, of, name, w) for name in chosen.frameworks}
+            row = {name: once(_fresh, of, name, w) for name in chosen.frameworks}
             yield f"{kind}, {w.name}", row
-
-
-def _contestant(turn: Callable[..., Numbers], *of: Any) -> Contestant:
-    return Contestant(partial(turn, *of), {})
 
 
 def _title(module: str) -> str:
     return module if module in ("jax", "torch") else f"{module}, beyond jax"
 
 
-def _imported(module: str) -> Numbers:
+def _imported(module: str) -> dict[str, float]:
     """Seconds of one import in a new interpreter, after jax's where it is beyond it."""
+    offered(module)
     before = "import jax, jax.numpy; " if "beyond" in _title(module) else ""
     code = f"import time; {before}start = time.perf_counter(); import {module}; "
     code += "print(time.perf_counter() - start)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    if done.returncode:
-        raise (NotOffered if "No module" in done.stderr else Failed)(done.stderr[-300:])
-    return {"seconds": [float(done.stdout)]}
+    return {"seconds": float(process("-c", code)[1])}
 
 
-def _fresh(of: Callable[[str, Workload], Numbers], framework: str, w: Workload) -> Numbers:
+def _fresh(of: Callable[..., dict[str, float]], framework: str, w: Workload) -> dict[str, float]:
+    offered(FRAMEWORKS[framework])
     with Worker() as one:
         return one.ask(of, framework, w)
 

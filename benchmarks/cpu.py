@@ -4,7 +4,7 @@ python -m benchmarks cpu --wait 600                    # everything; about two h
 python -m benchmarks cpu --workloads lyrics dense-gru  # by the beginning of their names
 """
 
-import importlib.util
+import contextlib
 import json
 from collections.abc import Iterator
 from functools import partial
@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks import cases, page, worker
 from benchmarks.page import digits, least, number, over
-from benchmarks.turns import Build, Contestant, NotOffered
+from benchmarks.turns import Build, Contestant, offered
 from benchmarks.worker import FRAMEWORKS, Worker
 from benchmarks.workloads import CELLS, PEAK, WORKLOADS, Workload, flops, select
 
@@ -41,23 +41,19 @@ def facts(chosen: Any) -> dict[str, Any]:
 
 
 def rows(chosen: Any) -> Iterator[tuple[str, dict[str, Build]]]:
-    workers = {name: Worker() for name in chosen.frameworks}
-    try:
+    with contextlib.ExitStack() as stack:
+        workers = {name: stack.enter_context(Worker()) for name in chosen.frameworks}
         for w in select(chosen.workloads, chosen.toy):
             make = partial(checked, w=w, truths={})
             builds = {name: partial(make, one, name) for name, one in workers.items()}
             if "jaxrnn" in workers and w.kind != "gemm":
                 builds[BOUND] = partial(_bound, workers["jaxrnn"], w)
             yield w.name, builds
-    finally:
-        for one in workers.values():
-            one.close()
 
 
 def checked(one: Worker, framework: str, w: Workload, truths: dict[Any, Any]) -> Contestant:
     """A framework's program, which computes what the reference does; `truths` are those known."""
-    if importlib.util.find_spec(FRAMEWORKS[framework].partition(".")[0]) is None:
-        raise NotOffered("not installed")
+    offered(FRAMEWORKS[framework])
     told, got = one.ask(worker.build, framework, w, w.name)
     member = cases.cell_of(framework, w), (framework, w.cell) in cases.INSIDE
     if member not in truths:

@@ -2,6 +2,7 @@
 while we look for others on the cores. A disturbed turn is taken again."""
 
 import gc
+import importlib.util
 import math
 import statistics
 import time
@@ -48,6 +49,20 @@ def contestant(call: Callable[[], Any], **facts: Any) -> Contestant:
         return {"seconds": seconds}
 
     return Contestant(turn, facts | {"first": first})
+
+
+def once(turn: Callable[..., dict[str, float]], *given: Any) -> Build:
+    """Of a function that gives the numbers of one process, from its start to its end."""
+
+    def taken() -> Numbers:
+        return {name: [number] for name, number in turn(*given).items()}
+
+    return lambda: Contestant(taken, {})
+
+
+def offered(module: str) -> None:
+    if importlib.util.find_spec(module.partition(".")[0]) is None:
+        raise NotOffered("not installed")
 
 
 def _seconds(call: Callable[[], Any]) -> float:

@@ -7,14 +7,18 @@ import importlib
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from benchmarks import quiet, turns
+from benchmarks.page import ROOT
 from benchmarks.workloads import Workload
 
 # And what each imports.
@@ -40,14 +44,9 @@ class Worker(contextlib.AbstractContextManager):
             raise turns.Failed(f"the worker died in {function.__name__}") from None
 
     def _started(self) -> ProcessPoolExecutor:
-        before = dict(os.environ)
         pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _alone)
-        os.environ.update(self.variables)
-        try:
+        with mock.patch.dict(os.environ, self.variables):
             self.process = pool.submit(os.getpid).result()
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
         quiet.OURS.add(self.process)
         return pool
 
@@ -59,6 +58,16 @@ class Worker(contextlib.AbstractContextManager):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def process(*words: str) -> tuple[float, str]:
+    """Python with these words, alone: seconds from its start to its end, and what it printed."""
+    own = {"JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)}
+    start, how = time.perf_counter(), {"cwd": ROOT, "env": os.environ | own}
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, **how)
+    if done.returncode:
+        raise turns.Failed((done.stderr or done.stdout).strip()[-300:])
+    return time.perf_counter() - start, done.stdout
 
 
 # In the worker.
@@ -111,13 +120,13 @@ def turn(key: str) -> turns.Numbers:
     return _KEPT[key].turn()
 
 
-def first_call(framework: str, w: Workload) -> turns.Numbers:
+def first_call(framework: str, w: Workload) -> dict[str, float]:
     """Seconds of the first call (trace, compile, run), and of the set-up before it."""
     _, call, set_up = _built(framework, w)
-    return {"first": [turns.contestant(call).facts["first"]], "set_up": [set_up]}
+    return {"first": turns.contestant(call).facts["first"], "set_up": set_up}
 
 
-def memory(framework: str, w: Workload) -> turns.Numbers:
+def memory(framework: str, w: Workload) -> dict[str, float]:
     """Bytes beyond the imports: the greatest while calls are made, compiling left out, and the
     greatest of all."""
     _imported(framework)
@@ -128,7 +137,7 @@ def memory(framework: str, w: Workload) -> turns.Numbers:
     _greatest_from_now()
     for _ in range(4):
         call()
-    return {"running": [_bytes("VmHWM") - before], "compiling": [compiling - before]}
+    return {"running": _bytes("VmHWM") - before, "compiling": compiling - before}
 
 
 def _greatest_from_now() -> int:
