@@ -51,7 +51,7 @@ def words(name: str, module: Any, given: list[str]) -> argparse.Namespace:
 def measure(name: str, module: Any, chosen: argparse.Namespace, command: str) -> int:
     """Every row whole before the next, and written after each: its summary, and in an ignored file
     every single call."""
-    facts = module.facts(chosen)
+    facts = getattr(module, "facts", lambda _: {})(chosen)
     if not chosen.force:
         quiet.demand(chosen.wait)
     document, raw, rows = page.begun(command, chosen, facts), {}, module.rows(chosen)

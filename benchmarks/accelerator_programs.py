@@ -89,7 +89,7 @@ def made(library: str, cell: str, vocabulary: int, dtype: Any = "float32", **how
 def of_flax(cell: str, vocabulary: int, dtype: Any) -> Any:
     kind, D = ("train", vocabulary) if vocabulary else ("backward", H)
     w = Workload("of flax", kind, cell, T, B, D, H, V=vocabulary)
-    model = programs_jax.peer("flax_nnx", cases.case("flax_nnx", w))
-    params = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, dtype), model.params)
-    carry = jax.tree.map(lambda a: a.astype(dtype), model.carry)
-    return model.apply, partial(programs_jax.loss_of, model), params, carry
+    case = cases.case("flax_nnx", w)
+    params = jax.tree.map(lambda a: a.astype(jnp.dtype(dtype)), case.params)
+    model = programs_jax.peer("flax_nnx", case._replace(params=params))
+    return model.apply, partial(programs_jax.loss_of, model), model.params, model.carry

@@ -23,10 +23,6 @@ MEMORY = (*LYRICS, "growth-lstm-T2048")
 IMPORTS = ("jax", "jaxrnn", "flax.nnx", "flax.linen", "equinox", "haiku", "torch")
 
 
-def facts(chosen: Any) -> dict[str, Any]:
-    return {}
-
-
 def rows(chosen: Any) -> Iterator[tuple[str, dict[str, Build]]]:
     yield "import", {_title(module): once(_imported, module) for module in IMPORTS}
     kinds = (("first call", FIRST, worker.first_call), ("memory", MEMORY, worker.memory))

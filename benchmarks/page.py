@@ -117,20 +117,22 @@ def number(
     return " / ".join(say(told[what][k] / unit) for k in of) + flag
 
 
-def compared(head: str, row: dict[str, Any], one: str, more: dict[str, Any] | None = None) -> str:
-    """A table of the contestants of a row: least, median, the least over that of `one`, and what
+def compared(head: str, rows: dict[str, Any], one: str, **more: Callable[[Any], str]) -> list[str]:
+    """A table of each row's contestants: least, median, the least over that of `one`, and what
     `more` says of each."""
-    more = more or {}
-    lines = [
-        [
-            name,
-            *(number(told, (k,), "{:.2f}".format) for k in ("least", "median")),
-            over(least(told), least(row[one])),
-            *(say(told) if "turns" in told else "–" for say in more.values()),
+    tables = []
+    for title, row in rows.items():
+        lines = [
+            [
+                name,
+                *(number(told, (k,), "{:.2f}".format) for k in ("least", "median")),
+                over(least(told), least(row[one])),
+                *(say(told) if "turns" in told else "–" for say in more.values()),
+            ]
+            for name, told in row.items()
         ]
-        for name, told in row.items()
-    ]
-    return table((head, "least", "median", "×", *more), lines)
+        tables.append(f"## {title}\n\n{table((head, 'least', 'median', '×', *more), lines)}")
+    return tables
 
 
 # Files.

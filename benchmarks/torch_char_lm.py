@@ -50,15 +50,15 @@ def generate(model: CharModel, prefix: list[int], count: int) -> None:
 
 def main(path: str, epochs: int) -> None:
     """The carry is handed on from minibatch to minibatch, detached."""
-    text, seconds, loss = np.load(path), 0.0, math.inf
-    batches = [*zip(*(torch.from_numpy(text[k]).long() for k in ("inputs", "targets")), strict=True)]
+    text, seconds, losses = np.load(path), 0.0, [math.inf]
+    inputs, targets = (torch.from_numpy(text[k]).long() for k in ("inputs", "targets"))
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     torch.manual_seed(0)
     model = CharModel(int(text["vocab_size"]))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01, fused=True)
     for epoch in range(epochs + 1):
         start, carry, losses = time.perf_counter(), None, []
-        for batch in batches if epoch else ():
+        for batch in zip(inputs, targets, strict=True) if epoch else ():
             loss, carry = update(model, optimizer, batch, 0.01, carry)
             losses, carry = [*losses, loss], carry.detach()
         seconds += time.perf_counter() - start

@@ -36,10 +36,7 @@ def rows(chosen: Any) -> Iterator[tuple[str, dict[str, Build]]]:
     for name, cell in CELLS.items():
         for T in (8, 16) if chosen.toy else LENGTHS:
             layers = {walk: jaxrnn.unroll(cell, engine=walk) for walk in WALKS}
-            yield (
-                f"{name}, {T}",
-                {k: partial(both_ways, of, {}, T, B, D) for k, of in layers.items()},
-            )
+            yield f"{name}, {T}", {k: partial(both_ways, of, T, B, D) for k, of in layers.items()}
 
 
 def render(document: dict[str, Any]) -> str:
