@@ -2,20 +2,20 @@
 params and inputs, and an epoch of a language model. Nothing is run: arrays have forms alone."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
+from flax import nnx
 
 import jaxrnn
-from benchmarks import cases, programs_jax
 from benchmarks.kernels import placed
-from benchmarks.workloads import Workload
 from jaxrnn import training
 
 T, B, H, V, N = 35, 32, 256, 1027, 8
 LONG = 512
+FLAX: Any = {"lstm": nnx.OptimizedLSTMCell, "gru": nnx.GRUCell, "vanilla": nnx.SimpleCell}
 OURS, SCAN, NNX = LIBRARIES = ("jaxrnn", "plain scan", "flax.nnx")
 
 
@@ -87,9 +87,22 @@ def made(library: str, cell: str, vocabulary: int, dtype: Any = "float32", **how
 
 
 def of_flax(cell: str, vocabulary: int, dtype: Any) -> Any:
-    kind, D = ("train", vocabulary) if vocabulary else ("backward", H)
-    w = Workload("of flax", kind, cell, T, B, D, H, V=vocabulary)
-    case = cases.case("flax_nnx", w)
-    params = jax.tree.map(lambda a: a.astype(jnp.dtype(dtype)), case.params)
-    model = programs_jax.peer("flax_nnx", case._replace(params=params))
-    return model.apply, partial(programs_jax.loss_of, model), model.params, model.carry
+    rnn = FLAX[cell](vocabulary or H, H, dtype=jnp.dtype(dtype), rngs=nnx.Rngs(0))
+    rnn = nnx.RNN(rnn, time_major=True, return_carry=True)
+    head = [nnx.Linear(H, V, rngs=nnx.Rngs(0))] if vocabulary else []
+    form, params, rest = nnx.split(nnx.List([rnn, *head]), nnx.Param, ...)
+
+    def apply(params: Any, carry: Any, xs: Any) -> Any:
+        modules: Any = nnx.merge(form, params, rest)
+        rnn, *head = modules
+        carry, ys = rnn(xs, initial_carry=carry)
+        return carry, head[0](ys) if head else ys
+
+    def loss(params: Any, carry: Any, xs: Any, ys: Any) -> Any:
+        carry, logits = apply(params, carry, jax.nn.one_hot(xs, V))
+        losses = optax.softmax_cross_entropy_with_integer_labels(logits, ys)
+        return losses.mean(), jax.lax.stop_gradient(carry)
+
+    params = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, dtype), params)
+    zero = jnp.zeros((B, H), dtype)
+    return apply, loss, params, (zero, zero) if cell == "lstm" else zero

@@ -31,7 +31,7 @@ GRAPHS = (
     "--xla_gpu_enable_command_buffer=+WHILE",
     "--xla_gpu_enable_command_buffer=+WHILE --xla_gpu_command_buffer_unroll_loops=true",
 )
-# Of ours, the loops that launch more than the least: the program, what of it, and which of its loops.
+# Of ours, loops that launch more than the least: the program, what of it, and which of its loops.
 SHOWN = (
     ("gru, training", "a step backwards", 1),
     ("lstm with bfloat16 products, training", "a step forwards", 0),
@@ -86,12 +86,12 @@ def over_four(cell: str) -> dict[str, int]:
 
 def one_by_one() -> dict[str, list[str]]:
     sharding = SingleDeviceSharding(kernels.devices("cuda")[0])
+    found = {}
     with traced_for("cuda"):
         ours = {program.name: program for program in programs() if program.library == OURS}
-        return {
-            f"{name}: {what}": kernels.each(ours[name].lower(sharding), loop)
-            for name, what, loop in SHOWN
-        }
+        for name, what, loop in SHOWN:
+            found[f"{name}: {what}"] = kernels.each(ours[name].lower(sharding), loop)
+    return found
 
 
 def in_graphs(flags: str) -> dict[str, dict[str, int]]:
@@ -128,16 +128,15 @@ def render(document: dict[str, Any]) -> str:
         lines = [[k, *(say(k, by[of]) if of in by else "" for of in LIBRARIES)] for k, by in pairs]
         return page.table(("program", *LIBRARIES), lines)
 
-    def left(by: dict[str, Any], library: str) -> str:
-        return ", ".join(f"{name.split(',')[0]} {of[library]}" for name, of in by.items())
-
     pinned = ", ".join(f"{name} {number}" for name, number in document["versions"].items())
     collectives = "; ".join(
         f"{cell}: {', '.join(f'{count} {name}' for name, count in of.items()) or 'none'}"
         for cell, of in document["over_four"].items()
     )
-    graphs = document["in_graphs"].items()
-    graphs = [[f"`{flags}`", *(left(by, library) for library in LIBRARIES)] for flags, by in graphs]
+    graphs = []
+    for flags, by in document["in_graphs"].items():
+        left = {k: [f"{name.split(',')[0]} {of[k]}" for name, of in by.items()] for k in LIBRARIES}
+        graphs.append([f"`{flags}`", *map(", ".join, left.values())])
     one_by_one = "\n\n".join(
         f"{what}, {len(launches)} launches:\n\n```text\n" + "\n".join(launches) + "\n```"
         for what, launches in document["one_by_one"].items()

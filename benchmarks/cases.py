@@ -5,7 +5,6 @@ params and inputs come from one seed, by NumPy; `jaxrnn.interop` takes them into
 gradients back.
 """
 
-import dataclasses
 import zlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -83,13 +82,10 @@ def case(framework: str, w: Workload) -> Case:
 
 
 def cell_of(framework: str, w: Workload) -> Any:
-    second = (framework, w.cell) not in ONE_BIAS
-    if w.cell == "lstm":
-        return jaxrnn.lstm(w.H, recurrent_bias=second)
-    if w.cell == "gru":
-        reset = "before" if framework == "haiku" else "after"
-        return jaxrnn.gru(w.H, reset=reset, recurrent_bias=second)
-    return jaxrnn.vanilla(w.H, "relu" if framework == "haiku" else "tanh", recurrent_bias=second)
+    how: Any = {"recurrent_bias": (framework, w.cell) not in ONE_BIAS}
+    if framework == "haiku":
+        how |= {"gru": {"reset": "before"}, "vanilla": {"activation": "relu"}}.get(w.cell, {})
+    return getattr(jaxrnn, w.cell)(w.H, **how)
 
 
 def _params(framework: str, w: Workload, model: Any) -> Any:
@@ -107,15 +103,12 @@ def _params(framework: str, w: Workload, model: Any) -> Any:
 def _trained(framework: str, w: Workload, tree: Any) -> Any:
     """Params or gradients, with zero where the framework has nothing to train."""
 
-    def inside(params: Any) -> Any:
-        if not isinstance(params, jaxrnn.GRUParams):
-            return params
-        b_h: Any = params.b_h
-        return dataclasses.replace(params, b_h=b_h * (np.arange(3 * w.H) >= 2 * w.H))
-
     if (framework, w.cell) not in INSIDE:
         return tree
-    return jax.tree.map(inside, tree, is_leaf=lambda p: isinstance(p, jaxrnn.GRUParams))
+    inside = np.arange(3 * w.H) >= 2 * w.H
+    return jax.tree_util.tree_map_with_path(
+        lambda path, a: a * inside if jax.tree_util.keystr(path).endswith(".b_h") else a, tree
+    )
 
 
 def _inputs(w: Workload) -> Arrays:

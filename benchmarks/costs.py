@@ -52,27 +52,28 @@ def _fresh(of: Callable[..., dict[str, float]], framework: str, w: Workload) -> 
 
 
 def render(document: dict[str, Any]) -> str:
-    def block(kind: str, *say: dict[str, Any]) -> str:
+    def block(kind: str, say: dict[str, Any], *what: str) -> str:
         rows = {k.split(", ")[1]: of for k, of in document["rows"].items() if k.startswith(kind)}
         names = [name for name in FRAMEWORKS if any(name in of for of in rows.values())]
-        lines = [[k, *(_both(of.get(name), *say) for name in names)] for k, of in rows.items()]
+
+        def both(told: Any) -> str:
+            found = [number(told, **say, what=each) for each in what]
+            return " / ".join(dict.fromkeys(found) if found[0] in ("–", "FAILED") else found)
+
+        lines = [[k, *(both(of.get(name)) for name in names)] for k, of in rows.items()]
         return page.table(("workload", *names), lines)
 
     second = {"say": "{:.2f}".format, "unit": 1}
     megabyte = {"say": "{:.0f}".format, "unit": 1e6, "of": ("median",)}
     imports = document["rows"].get("import", {}).items()
-    parts = [
+    return page.page(
+        "First call, memory, import",
+        document,
         "## First call, in seconds: trace, compile and run / the set-up before it "
         "(least of fresh processes)",
-        block("first call", {"what": "first"} | second, {"what": "set_up"} | second),
+        block("first call", second, "first", "set_up"),
         "## Peak memory beyond the imports, in MB: while running / while compiling",
-        block("memory", {"what": "running"} | megabyte, {"what": "compiling"} | megabyte),
+        block("memory", megabyte, "running", "compiling"),
         "## Import, in seconds (least of fresh processes)",
         page.table(("module", "seconds"), [[k, number(told, **second)] for k, told in imports]),
-    ]
-    return page.page("First call, memory, import", document, *parts)
-
-
-def _both(told: dict[str, Any] | None, *say: dict[str, Any]) -> str:
-    said = [number(told, **how) for how in say]
-    return said[0] if said[0] in ("–", "FAILED") else " / ".join(said)
+    )

@@ -47,7 +47,7 @@ def rows(chosen: Any) -> Iterator[tuple[str, dict[str, Build]]]:
             make = partial(checked, w=w, truths={})
             builds = {name: partial(make, one, name) for name, one in workers.items()}
             if "jaxrnn" in workers and w.kind != "gemm":
-                builds[BOUND] = partial(_bound, workers["jaxrnn"], w)
+                builds[BOUND] = partial(bound, workers["jaxrnn"], w)
             yield w.name, builds
 
 
@@ -63,9 +63,8 @@ def checked(one: Worker, framework: str, w: Workload, truths: dict[Any, Any]) ->
     return Contestant(partial(one.ask, worker.turn, w.name), told)
 
 
-def _bound(one: Worker, w: Workload) -> Contestant:
-    key = f"{w.name}, {BOUND}"
-    return Contestant(partial(one.ask, worker.turn, key), one.ask(worker.build_bound, w, key))
+def bound(one: Worker, w: Workload) -> Contestant:
+    return Contestant(partial(one.ask, worker.turn, BOUND), one.ask(worker.build_bound, w, BOUND))
 
 
 # The page.
@@ -100,16 +99,14 @@ def render(document: dict[str, Any]) -> str:
     best = peak(document)
     rows = {name: row for name, row in document["rows"].items() if name != PEAK.name}
     cell = {w.name: w.cell for w in WORKLOADS}
-    notes = dict.fromkeys(
-        f"- {name}, {cell[row]}: {note}"
-        for row, of in rows.items()
-        for name, told in of.items()
-        if (note := told.get("absent") or told.get("note"))
-    )
+    notes: dict[str, None] = {}  # each once, in order
+    for row, of in rows.items():
+        for name, told in of.items():
+            if note := told.get("absent") or told.get("note"):
+                notes[f"- {name}, {cell[row]}: {note}"] = None
     about = f"Peak {best / 1e9:.0f} GFLOP/s (2048³, float32)." if best else ""
     lines = page.table(COLUMNS, [line(name, row, best) for name, row in rows.items()])
-    title = "jaxrnn beside its peers"
-    return page.page(title, document, about, lines, LEGEND, "\n".join(notes))
+    return page.page("jaxrnn beside its peers", document, about, lines, LEGEND, "\n".join(notes))
 
 
 MARK = "<!-- speed -->"

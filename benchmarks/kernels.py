@@ -24,6 +24,7 @@ ONE_THREAD = "grid: [1, 1, 1] threads: [1, 1, 1]"
 CYCLES = re.compile(r'"estimated_cycles":"(\d+)"')
 OPERATION = re.compile(r"^ *(?:ROOT )?%([\w.\-]+) = (.*?) [a-z][\w\-]*\((.*)", re.M)
 LAYOUT = re.compile(r"\{[^}]*\}|/\*.*?\*/")
+COMPUTATION = re.compile(r"^(?:ENTRY )?%?([\w.\-]+)[^\n]*\{ *\n(.*?)^\}", re.M | re.S)
 BODY = re.compile(r" while\(.*body=%?([\w.\-]+)")
 
 
@@ -48,17 +49,16 @@ def compiled(lowered: Any, platform: str) -> dict[str, Any]:
 
 
 def each(lowered: Any, loop: int) -> list[str]:
-    """Of a lowered program's loop on the GPU, what a step of it launches: each by its kernel's name,
-    what that gives, and the operation that it was named for."""
+    """Of a lowered program's loop on the GPU, what a step of it launches: each by its kernel's
+    name, what that gives, and the operation that it was named for."""
     done, whole, _ = _thunks(lowered)
     gives = {}
     for name, shape, words in OPERATION.findall(done.as_text()):
         of = re.search(r'op_name="([^"]*)"', words)
         short = "/".join(of[1].split("/")[-2:]) if of else ""
         gives[re.sub(r"\W", "_", name)] = f"{LAYOUT.sub('', shape)} {short}"
-    kernels = [
-        leaf.words.partition(" grid")[0] for leaf in _leaves([*_loops(whole)][loop].children)
-    ]
+    leaves = _leaves([*_loops(whole)][loop].children)
+    kernels = [leaf.words.partition(" grid")[0] for leaf in leaves]
     return [f"{name.lstrip('k').lower()}: {gives.get(name, '')}".rstrip(": ") for name in kernels]
 
 
@@ -133,17 +133,9 @@ def _count(nodes: list[_Thunk]) -> dict[str, int]:
 
 
 def _bodies(text: str) -> list[dict[str, int]]:
-    parts: dict[str, list[str]] = {}
-    name = ""
-    for line in text.splitlines():
-        if line and not line[0].isspace() and line.rstrip().endswith("{"):
-            name = line.split()[line.startswith("ENTRY")].lstrip("%")
-            parts[name] = []
-        elif name and "=" in line:
-            parts[name].append(line)
-    lines = [line for part in parts.values() for line in part]
-    bodies = [parts[body[1]] for line in lines if (body := BODY.search(line))]
-    return [{"cycles": sum(map(int, CYCLES.findall("\n".join(body))))} for body in bodies]
+    parts = dict(COMPUTATION.findall(text))
+    bodies = [parts[name] for name in BODY.findall(text)]
+    return [{"cycles": sum(map(int, CYCLES.findall(body)))} for body in bodies]
 
 
 def collectives(program: Any) -> dict[str, int]:

@@ -26,9 +26,11 @@ WARNINGS = {
 
 def begun(command: str, chosen: Any, facts: dict[str, Any]) -> dict[str, Any]:
     """A document without rows: what a result says of its run."""
-    have = (_cpuinfo("flags") or _cpuinfo("Features")).split()
+    lines = (line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().splitlines() if line)
+    cpu = {name.strip(): rest.strip() for name, rest in lines}
+    have = cpu.get("flags", cpu.get("Features", "")).split()
     machine = {
-        "cpu": _cpuinfo("model name") or platform.machine(),
+        "cpu": cpu.get("model name", platform.machine()),
         "cores": CORES,
         "instructions": [name for name in TELLING if name in have],
         "system": f"{platform.system()} {platform.release()}",
@@ -39,12 +41,6 @@ def begun(command: str, chosen: Any, facts: dict[str, Any]) -> dict[str, Any]:
     asked = {"rounds": chosen.rounds, "toy": chosen.toy, "forced": chosen.force}
     document = {"command": command, **when, "machine": machine, "versions": versions(), **asked}
     return document | {"interrupted": False, "facts": facts, "rows": {}}
-
-
-def _cpuinfo(field: str) -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    found = (line.partition(":")[2].strip() for line in lines if line.startswith(field))
-    return next(found, "")
 
 
 def commit() -> str:

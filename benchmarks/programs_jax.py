@@ -77,12 +77,6 @@ def peer(framework: str, case: Case) -> Model:
     return Model(apply, jax.tree.map(jnp.asarray, params), ours(case).carry, back, encode)
 
 
-def loss_of(model: Model, params: Any, *batch: Any) -> tuple[jax.Array, Any]:
-    """A peer's mean cross-entropy and last carry, of a carry, tokens and targets."""
-    carry, logits = model.apply(params, batch[0], model.encode(batch[1]))
-    return optax.softmax_cross_entropy_with_integer_labels(logits, batch[2]).mean(), carry
-
-
 def build(framework: str, case: Case) -> Program:
     given = jax.tree.map(jnp.asarray, case.inputs)
     if case.w.kind == "gemm" and framework == "jaxrnn":
@@ -120,8 +114,9 @@ def _train(case: Case, model: Model, given: Given) -> Program:
     update = {"adam": optax.adam, "sgd": optax.sgd}[w.optimizer](w.learning_rate)
     optimizer = optax.chain(optax.clip_by_global_norm(w.clip), update)
 
-    def loss(params, *batch):
-        return loss_of(model, params, *batch)[0]
+    def loss(params, carry, tokens, targets):
+        logits = model.apply(params, carry, model.encode(tokens))[1]
+        return optax.softmax_cross_entropy_with_integer_labels(logits, targets).mean()
 
     @partial(jax.jit, donate_argnums=(0, 1))
     def run(params, state, *batch):

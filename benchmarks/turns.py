@@ -31,10 +31,6 @@ class NotOffered(Exception):
     """There is nothing to measure here; the message says why."""
 
 
-class Failed(Exception):
-    """It ended before it was done."""
-
-
 def contestant(call: Callable[[], Any], **facts: Any) -> Contestant:
     """Of a function, which is finished when it returns: its first call, two more, then turns."""
     first, _, warm = (_seconds(call) for _ in range(3))

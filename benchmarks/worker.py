@@ -28,20 +28,18 @@ FRAMEWORKS |= {"flax_linen": "flax.linen", "equinox": "equinox", "haiku": "haiku
 
 class Worker(contextlib.AbstractContextManager):
     """Runs functions in a process of its own, with `variables` in its environment: started at the
-    first, and again if it died. Ctrl-C does not reach it."""
+    first, and again if it died."""
 
     def __init__(self, **variables: str):
-        self.variables = {"JAX_PLATFORMS": "cpu", **variables}
-        self.process = 0
-        self.pool: ProcessPoolExecutor | None = None
+        self.variables, self.pool, self.process = {"JAX_PLATFORMS": "cpu", **variables}, None, 0
 
     def ask(self, function: Callable, *arguments: Any) -> Any:
         try:
             self.pool = self.pool or self._started()
             return self.pool.submit(function, *arguments).result()
         except BrokenProcessPool:
-            self.close()
-            raise turns.Failed(f"the worker died in {function.__name__}") from None
+            self.__exit__()
+            raise RuntimeError(f"the worker died in {function.__name__}") from None
 
     def _started(self) -> ProcessPoolExecutor:
         pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _alone)
@@ -50,14 +48,11 @@ class Worker(contextlib.AbstractContextManager):
         quiet.OURS.add(self.process)
         return pool
 
-    def close(self) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.pool:
             self.pool.shutdown(cancel_futures=True)
         quiet.OURS.discard(self.process)
         self.pool = None
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def process(*words: str) -> tuple[float, str]:
@@ -66,7 +61,7 @@ def process(*words: str) -> tuple[float, str]:
     start, how = time.perf_counter(), {"cwd": ROOT, "env": os.environ | own}
     done = subprocess.run([sys.executable, *words], capture_output=True, text=True, **how)
     if done.returncode:
-        raise turns.Failed((done.stderr or done.stdout).strip()[-300:])
+        raise RuntimeError((done.stderr or done.stdout).strip()[-300:])
     return time.perf_counter() - start, done.stdout
 
 
@@ -85,18 +80,17 @@ _KEPT: dict[str, turns.Contestant] = {}
 def _built(framework: str, w: Workload) -> tuple[Any, Callable[[], None], float]:
     """The program of a workload, its call, and the seconds of the set-up: the params in the
     framework's form, and the optimizer's state, in a backend that has started."""
-    cases, programs = _imported(framework)
-    asked = cases.case(framework, w)
+    programs = _imported(framework)
+    asked = importlib.import_module("benchmarks.cases").case(framework, w)
     start = time.perf_counter()
     program = programs.build(framework, asked)
     return program, program.call(), time.perf_counter() - start
 
 
-def _imported(framework: str) -> tuple[Any, Any]:
+def _imported(framework: str) -> Any:
     importlib.import_module(FRAMEWORKS[framework])
     kind = "torch" if framework == "torch" else "jax"
-    programs = importlib.import_module(f"benchmarks.programs_{kind}")
-    return importlib.import_module("benchmarks.cases"), programs
+    return importlib.import_module(f"benchmarks.programs_{kind}")
 
 
 def build(framework: str, w: Workload, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -105,14 +99,15 @@ def build(framework: str, w: Workload, key: str) -> tuple[dict[str, Any], dict[s
     _KEPT.clear()
     gc.collect()
     program, call, _ = _built(framework, w)
-    _KEPT[key] = turns.contestant(call)
-    return _KEPT[key].facts, program.probe(w)
+    return _kept(key, call), program.probe(w)
 
 
 def build_bound(w: Workload, key: str) -> dict[str, Any]:
-    from benchmarks import bounds
+    return _kept(key, importlib.import_module("benchmarks.bounds").call(w))
 
-    _KEPT[key] = turns.contestant(bounds.call(w))
+
+def _kept(key: str, call: Callable[[], Any]) -> dict[str, Any]:
+    _KEPT[key] = turns.contestant(call)
     return _KEPT[key].facts
 
 
