@@ -6,7 +6,6 @@ Exit status: 0 done, 1 something disagreed with the reference or failed, 2 bad i
 is not quiet, 130 interrupted (what was finished is written)."""
 
 import argparse
-import ast
 import importlib
 import json
 import shlex
@@ -23,17 +22,15 @@ def listed() -> str:
     """A line each: how its docstring begins."""
     lines = [__doc__ or "", ""]
     for name in NAMES:
-        text = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
-        first = (ast.get_docstring(ast.parse(text)) or "").partition("\n\n")[0].replace("\n", " ")
-        lines.append(f"  {name:14}{first.partition('. ')[0]}")
+        said = Path(__file__).with_name(f"{name}.py").read_text("utf-8").split('"""')[1]
+        first = said.partition("\n\n")[0].replace("\n", " ").partition(". ")[0]
+        lines.append(f"  {name:14}{first}")
     return "\n".join(lines)
 
 
 def words(name: str, module: Any, given: list[str]) -> argparse.Namespace:
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        f"python -m benchmarks {name}", description=module.__doc__, formatter_class=form
-    )
+    parser = argparse.ArgumentParser(f"python -m benchmarks {name}", description=module.__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add, rounds = parser.add_argument, getattr(module, "ROUNDS", 1)
     add("--rounds", type=int, default=rounds, help=f"turns of each, {rounds} unless told")
     add("--wait", type=float, default=0, metavar="SECONDS", help="for the machine to become quiet")
@@ -57,8 +54,7 @@ def measure(name: str, module: Any, chosen: argparse.Namespace, command: str) ->
     document, raw, rows = page.begun(command, chosen, facts), {}, module.rows(chosen)
     try:
         for row, builds in rows:
-            one = turns.Row(builds)
-            one.run(chosen.rounds, not chosen.force)
+            one = turns.Row(builds, chosen.rounds, not chosen.force)
             document["rows"][row], raw[row] = one.told, one.taken
             print(f"{row}: " + ", ".join(f"{k} {page.number(v)} ms" for k, v in one.told.items()))
             save(name, module, chosen.out, document, raw)
@@ -107,6 +103,6 @@ if __name__ == "__main__":
         print(f"benchmarks: {error}", file=sys.stderr)
         sys.exit(2)
     except quiet.NotQuiet as why:
-        words_of_it = "--wait SECONDS waits for quiet; --force measures, and the result says so."
-        print(f"refused: {why}. {words_of_it}", file=sys.stderr)
+        advice = "--wait SECONDS waits; --force measures, and the result says so."
+        print(f"refused: {why}. {advice}", file=sys.stderr)
         sys.exit(4)

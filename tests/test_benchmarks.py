@@ -64,8 +64,8 @@ def test_jaxrnn_worker_is_checked_and_a_mismatch_is_an_error():
             assert made.facts["error"] < cases.TOLERANCE
             assert min(made.turn()["seconds"]) > 0
         wrong = {(cases.cell_of("jaxrnn", by_name(name)), False): {"out": np.ones((1, 5, 3, 8))}}
-        row = turns.Row({"jaxrnn": lambda: cpu.checked(worker, "jaxrnn", by_name(name), wrong)})
-    row.run(rounds=1, patient=False)
+        build = {"jaxrnn": lambda: cpu.checked(worker, "jaxrnn", by_name(name), wrong)}
+        row = turns.Row(build, rounds=1, patient=False)
     assert "ValueError: out is off by" in row.told["jaxrnn"]["failed"]
     assert page.errors({"rows": {name: row.told}}) and not row.taken["jaxrnn"]
 
