@@ -9,6 +9,7 @@ the cycles that its compiler expects.
 """
 
 import json
+import operator
 import os
 import sys
 from collections.abc import Callable
@@ -77,8 +78,8 @@ def over_four(cell: str) -> dict[str, int]:
     """The collectives in a gradient whose batch lies on four H100s."""
     mesh, (apply, _, params, _) = Mesh(kernels.devices("cuda", 4), ("data",)), made(OURS, cell, 0)
     params = kernels.placed(params, NamedSharding(mesh, PartitionSpec()))
-    xs = jax.ShapeDtypeStruct((T, B, H), jnp.float32)
-    xs = kernels.placed(xs, NamedSharding(mesh, PartitionSpec(None, "data")))
+    split = NamedSharding(mesh, PartitionSpec(None, "data"))
+    xs = jax.ShapeDtypeStruct((T, B, H), jnp.float32, sharding=split)
     with traced_for("cuda"):
         gradient = jax.jit(jax.grad(lambda p, xs: apply(p, None, xs)[1].sum()))
         return kernels.collectives(gradient.lower(params, xs).compile())
@@ -114,9 +115,9 @@ def check(committed: dict[str, Any], pinned: dict[str, str]) -> int:
     for name, of in counted("cuda", lambda program: program.library == OURS).items():
         if name not in committed["cuda"]:
             raise ValueError(f"{name} is not on the page: write it anew.")
-        loops = of[OURS]["loops"], committed["cuda"][name][OURS]["loops"]
-        now, then = ([loop["launches"] for loop in those] for those in loops)
-        if len(now) > len(then) or any(a > b for a, b in zip(now, then, strict=False)):
+        both = of, committed["cuda"][name]
+        now, then = ([loop["launches"] for loop in each[OURS]["loops"]] for each in both)
+        if len(now) > len(then) or any(map(operator.gt, now, then)):
             print(f"{name}: launches {now} a step, and the page says {then}.", file=sys.stderr)
             more = 1
     return more

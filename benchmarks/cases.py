@@ -31,9 +31,8 @@ ONE_BIAS = {
     *(("flax_nnx", "gru"), ("haiku", "gru"), ("flax_nnx", "vanilla"), ("flax_linen", "vanilla")),
 }
 INSIDE = {("flax_linen", "gru"), ("equinox", "gru")}
-NOTES = dict.fromkeys(ONE_BIAS, "one bias") | dict.fromkeys(
-    INSIDE, "one bias, and the candidate's own"
-)
+NOTES = dict.fromkeys(ONE_BIAS, "one bias")
+NOTES |= dict.fromkeys(INSIDE, "one bias, and the candidate's own")
 NOTES |= {("flax_nnx", "gru"): "one bias, no b_hn", ("haiku", "gru"): "reset before, one bias"}
 NOTES |= {("haiku", "vanilla"): "relu"}
 
@@ -132,8 +131,12 @@ def truth(framework: str, w: Workload) -> Arrays:
     if w.kind == "gemm":
         return {"out": np.asarray(given["a"], np.float64)[None] @ given["b"]}
     twin = reference.twin(model)
-    if w.kind == "generate":
-        return {"out": _said(twin, params, given["tokens"])}
+    if w.kind == "generate":  # logits, each argmax fed back
+        carry, said, token = None, [], given["tokens"]
+        for _ in range(STEPS["generate"]):
+            carry, logits, _ = twin.forward(params, carry, token)
+            said, token = [*said, logits], logits.argmax(-1)
+        return {"out": np.stack(said)}
     if w.kind == "train":
         batch = given["tokens"], given["targets"]
         loss, _, gradient, _ = twin.loss_and_grad(params, None, *batch)
@@ -147,15 +150,6 @@ def truth(framework: str, w: Workload) -> Arrays:
     gradient, _, dxs = twin.backward(params, tape, still, given["dys"])
     found = {"out": ys, "dxs": dxs, **named(_trained(framework, w, gradient))}
     return {name: a[None] for name, a in found.items()}
-
-
-def _said(twin: Any, params: Any, token: np.ndarray) -> np.ndarray:
-    """Logits, each argmax fed back."""
-    carry, said = None, []
-    for _ in range(STEPS["generate"]):
-        carry, logits, _ = twin.forward(params, carry, token)
-        said, token = [*said, logits], logits.argmax(-1)
-    return np.stack(said)
 
 
 def named(gradient: Any) -> Arrays:

@@ -4,6 +4,7 @@ optimizers. clip_grad_norm_ adds 1e-6 to the norm that it divides by."""
 
 import math
 import os
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,10 +21,8 @@ Given = dict[str, torch.Tensor]
 def build(framework: str, case: Case) -> Program:
     given = {k: torch.from_numpy(a) for k, a in case.inputs.items()}
     if case.w.kind == "gemm":
-        product = torch.empty(case.w.H, case.w.H)
-        return Program(
-            lambda: None, lambda _: (None, torch.matmul(given["a"], given["b"], out=product))
-        )
+        product = partial(torch.matmul, given["a"], given["b"], out=torch.empty(case.w.H, case.w.H))
+        return Program(lambda: None, lambda _: (None, product()))
     module = interop.to_torch(case.model, case.params).model
     kinds = {"forward": _forward, "backward": _backward, "train": _train, "generate": _generate}
     return kinds[case.w.kind](case.w, module, given)
