@@ -31,7 +31,7 @@ def listed() -> str:
 def words(name: str, module: Any, given: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(f"python -m benchmarks {name}", description=module.__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    add, rounds = parser.add_argument, getattr(module, "ROUNDS", 1)
+    add, rounds = parser.add_argument, getattr(module, "ROUNDS", 10)
     add("--rounds", type=int, default=rounds, help=f"turns of each, {rounds} unless told")
     add("--wait", type=float, default=0, metavar="SECONDS", help="for the machine to become quiet")
     add("--force", action="store_true", help="measure even under load; the result says so")

@@ -20,7 +20,7 @@ os.environ["TPU_SKIP_MDS_QUERY"] = "1"
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh, NamedSharding, PartitionSpec, SingleDeviceSharding
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from benchmarks import kernels, page
 from benchmarks.accelerator_programs import LIBRARIES, OURS, B, H, N, Program, T, V, made, programs
@@ -64,13 +64,11 @@ def run(chosen: Any) -> int:
 
 def counted(platform: str, chosen: Callable[[Program], bool]) -> dict[str, dict[str, Any]]:
     """By program and library: what `kernels.compiled` says."""
-    sharding = SingleDeviceSharding(kernels.devices(platform)[0])
     found: dict[str, dict[str, Any]] = {}
-    with traced_for(platform):
-        for program in filter(chosen, programs()):
-            done = kernels.compiled(program.lower(sharding), platform)
-            found.setdefault(program.name, {})[program.library] = done
-            print(f"{platform}: {program.name}, {program.library}: {done}", flush=True)
+    for program in filter(chosen, programs()):
+        done = kernels.compiled(program.lower(platform), platform)
+        found.setdefault(program.name, {})[program.library] = done
+        print(f"{platform}: {program.name}, {program.library}: {done}", flush=True)
     return found
 
 
@@ -86,13 +84,9 @@ def over_four(cell: str) -> dict[str, int]:
 
 
 def one_by_one() -> dict[str, list[str]]:
-    sharding = SingleDeviceSharding(kernels.devices("cuda")[0])
-    found = {}
-    with traced_for("cuda"):
-        ours = {program.name: program for program in programs() if program.library == OURS}
-        for name, what, loop in SHOWN:
-            found[f"{name}: {what}"] = kernels.each(ours[name].lower(sharding), loop)
-    return found
+    ours = {program.name: program.lower for program in programs() if program.library == OURS}
+    shown = {f"{name}: {what}": (ours[name]("cuda"), loop) for name, what, loop in SHOWN}
+    return {what: kernels.each(*of) for what, of in shown.items()}
 
 
 def in_graphs(flags: str) -> dict[str, dict[str, int]]:
@@ -164,7 +158,8 @@ these stay apart.
 
 {page.table(("XLA_FLAGS", *LIBRARIES), graphs)}
 
-What stands in the way of fewer launches, one by one: each kernel of jaxrnn's program, what it gives,
+What stands in the way of fewer launches, one by one: each kernel of jaxrnn's program, \
+what it gives,
 and the operation that XLA named it for.
 
 {one_by_one}

@@ -3,10 +3,7 @@
 XLA asks for the temporaries of each call afresh. Beyond 32 MB, glibc maps them from the system and
 unmaps them after the call, and the system clears every page anew. Told to keep what it has, it does
 not. Two processes of jaxrnn in turn, the second told so; the first workload is small, and should
-not care.
-
-    python -m benchmarks allocator --wait 600      # Linux with glibc
-"""
+not care. Linux with glibc."""
 
 import os
 import platform
@@ -21,7 +18,6 @@ from benchmarks.turns import Build
 from benchmarks.worker import Worker
 from benchmarks.workloads import select
 
-ROUNDS = 10
 KEEP = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "17179869184"}
 NAMES = ("lyrics-lstm", "deep-6-lstm", "deep-6-gru", "growth-lstm-T512", "growth-gru-T512")
 

@@ -1,8 +1,5 @@
 """What a call costs before and beside its running time: imports, first calls, peak memory. Every
-number is of a fresh process, the processes in turn.
-
-    python -m benchmarks costs --wait 600
-"""
+number is of a fresh process, the processes in turn."""
 
 from collections.abc import Callable, Iterator
 from typing import Any

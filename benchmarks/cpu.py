@@ -1,8 +1,4 @@
-"""jaxrnn beside torch, Flax, Equinox and Haiku: updates, layers and generation.
-
-python -m benchmarks cpu --wait 600                    # everything; about two hours
-python -m benchmarks cpu --workloads lyrics dense-gru  # by the beginning of their names
-"""
+"""jaxrnn beside torch, Flax, Equinox and Haiku: updates, layers and generation."""
 
 import contextlib
 import json
@@ -16,7 +12,6 @@ from benchmarks.turns import Build, Contestant, offered
 from benchmarks.worker import FRAMEWORKS, Worker
 from benchmarks.workloads import CELLS, PEAK, WORKLOADS, Workload, flops, select
 
-ROUNDS = 10
 BOUND = "bound"  # a contestant of its own, but jaxrnn's worker runs it
 JAX_PEERS = [name for name in FRAMEWORKS if name not in ("jaxrnn", "torch")]
 ONLY = {"nargs": "+", "default": [*FRAMEWORKS], "choices": FRAMEWORKS}
@@ -76,22 +71,23 @@ def peak(document: dict[str, Any]) -> float | None:
     return max((told["flops"] / s for told in row if (s := least(told))), default=None)
 
 
-def fastest(row: dict[str, Any]) -> tuple[float | None, str]:
-    """Of the JAX peers: seconds, and its name."""
-    found = [(s, name) for name in JAX_PEERS if (s := least(row.get(name)))]
-    return min(found) if found else (None, "")
+def ratios(row: dict[str, Any]) -> tuple[str, str, str, str]:
+    """Ours over the products alone; torch over ours; of the JAX peers the fastest, and its name."""
+    us, bound, torch = (least(row.get(k)) for k in ("jaxrnn", BOUND, "torch"))
+    found = [(s, f" ({name})") for name in JAX_PEERS if (s := least(row.get(name)))]
+    peer, who = min(found, default=(None, ""))
+    return over(us, bound), over(torch, us), over(peer, us), who
 
 
 def line(name: str, row: dict[str, Any], flops_per_second: float | None) -> list[str]:
-    ours, (peer, who) = row.get("jaxrnn", {}), fastest(row)
-    us, bound, torch = (least(row.get(k)) for k in ("jaxrnn", BOUND, "torch"))
+    ours, (products, torch, peer, who) = row.get("jaxrnn", {}), ratios(row)
     work = ours.get("flops")
     floor = work / flops_per_second if work and flops_per_second else None
     return [
-        *(name, number(ours, ("least", "median")), number(row.get(BOUND)), over(us, bound)),
-        *("–" if floor is None else digits(floor * 1e3), over(floor, us, ".0%")),
+        *(name, number(ours, ("least", "median")), number(row.get(BOUND)), products),
+        *("–" if floor is None else digits(floor * 1e3), over(floor, least(ours), ".0%")),
         *(number(row.get(k)) for k in ("torch", *JAX_PEERS)),
-        *(over(torch, us), over(peer, us) + (f" ({who})" if who else "")),
+        *(torch, peer + who),
     ]
 
 
@@ -116,11 +112,8 @@ SHORT = ("lyrics-lstm", "lyrics-gru", *(f"dense-{c}-256-backward" for c in CELLS
 def write_readme() -> int:
     """README's few rows, of the committed summary."""
     document = json.loads((page.RESULTS / "cpu.json").read_text(encoding="utf-8"))
-    m, lines = document["machine"], []
-    for name, row in ((name, document["rows"][name]) for name in SHORT):
-        us, bound, torch = (least(row[k]) for k in ("jaxrnn", BOUND, "torch"))
-        ratios = over(us, bound), over(torch, us), over(fastest(row)[0], us)
-        lines.append([name, number(row["jaxrnn"]), *ratios])
+    m, rows = document["machine"], document["rows"]
+    lines = [[k, number(rows[k]["jaxrnn"]), *ratios(rows[k])[:3]] for k in SHORT]
     head = ("", "ms", "÷ products alone", "torch takes, × ours", "the fastest JAX peer, × ours")
     said = f"{m['cpu']}, {m['cores']} cores, {document['time'][:10]}:\n\n{page.table(head, lines)}"
     readme = page.ROOT / "README.md"

@@ -1,8 +1,5 @@
 """The preset gru-concise from the command to the last character, imports and compilation included:
-experiments/char_lm.py against the same loop in PyTorch, as whole processes in turn.
-
-    python -m benchmarks end_to_end --wait 600
-"""
+experiments/char_lm.py against the same loop in PyTorch, as whole processes in turn."""
 
 import json
 import tempfile
@@ -19,15 +16,12 @@ from benchmarks.worker import process
 from jaxrnn import text
 
 ROUNDS = 3
-WORDS = {"--epochs": {"type": int, "default": 160}}
 PREFIXES = ("子曰", "君子")
 SECOND = {"say": "{:.1f}".format, "unit": 1}
 
 
 def facts(chosen: Any) -> dict[str, Any]:
-    if chosen.epochs < 1:
-        raise ValueError(f"`--epochs` must be positive, got {chosen.epochs}.")
-    return {"epochs": 1 if chosen.toy else chosen.epochs}
+    return {"epochs": 1 if chosen.toy else 160}
 
 
 def rows(chosen: Any) -> Iterator[tuple[str, dict[str, Build]]]:
@@ -66,18 +60,13 @@ def render(document: dict[str, Any]) -> str:
     row = document["rows"].get("gru-concise", {})
     head = ("", "seconds, least", "median", "of which epochs", "of which the rest", "perplexity")
     torch, ours = (page.least(row.get(name)) for name in ("torch", "jaxrnn"))
-    return page.page(
-        "gru-concise, whole processes",
-        document,
-        f"{document['facts']['epochs']} epochs.",
-        page.table(head, [[name, *_line(told)] for name, told in row.items()]),
-        f"torch takes {page.over(torch, ours)} times jaxrnn's time.",
-    )
-
-
-def _line(told: dict[str, Any]) -> list[str]:
-    seconds = [number(told, (k,), **SECOND) for k in ("least", "median")]
-    whole, epochs = page.least(told), page.least(told, "epochs")
-    rest = f"{whole - epochs:.1f}" if whole and epochs else "–"
-    perplexity = number(told, ("median",), "{:.4f}".format, "perplexity", 1)
-    return [*seconds, number(told, what="epochs", **SECOND), rest, perplexity]
+    lines = []
+    for name, told in row.items():
+        seconds = [number(told, (k,), **SECOND) for k in ("least", "median")]
+        whole, epochs = page.least(told), page.least(told, "epochs")
+        rest = f"{whole - epochs:.1f}" if whole and epochs else "–"
+        perplexity = number(told, ("median",), "{:.4f}".format, "perplexity", 1)
+        lines.append([name, *seconds, number(told, what="epochs", **SECOND), rest, perplexity])
+    parts = f"{document['facts']['epochs']} epochs.", page.table(head, lines)
+    said = f"torch takes {page.over(torch, ours)} times jaxrnn's time."
+    return page.page("gru-concise, whole processes", document, *parts, said)

@@ -7,6 +7,7 @@ is read from its HLO: the operations of every loop's body, and the cycles that t
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import tempfile
 from collections import Counter
@@ -28,6 +29,7 @@ COMPUTATION = re.compile(r"^(?:ENTRY )?%?([\w.\-]+)[^\n]*\{ *\n(.*?)^\}", re.M |
 BODY = re.compile(r" while\(.*body=%?([\w.\-]+)")
 
 
+@functools.cache
 def devices(platform: str, count: int = 1) -> list[Any]:
     """H100s, or those of a v5e of four."""
     how = {"topology_name": "v5e:2x2"}

@@ -1,8 +1,5 @@
 """What each option of a layer costs beside the layer without it: lengths, resets, dropout, less
-memory, 16-bit products, the plain scan.
-
-    python -m benchmarks options --wait 600     # forward and backward pass, in one process
-"""
+memory, 16-bit products, the plain scan. Forward and backward pass, in one process."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -16,7 +13,6 @@ import jaxrnn
 from benchmarks import page
 from benchmarks.turns import Build, Contestant, contestant
 
-ROUNDS = 10
 DROPOUT = jaxrnn.Dropout(inputs=0.2, recurrent=0.2)
 ZONEOUT = jaxrnn.Dropout(zoneout=0.1)
 

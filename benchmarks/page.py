@@ -118,15 +118,11 @@ def compared(head: str, rows: dict[str, Any], one: str, **more: Callable[[Any], 
     `more` says of each."""
     tables = []
     for title, row in rows.items():
-        lines = [
-            [
-                name,
-                *(number(told, (k,), "{:.2f}".format) for k in ("least", "median")),
-                over(least(told), least(row[one])),
-                *(say(told) if "turns" in told else "–" for say in more.values()),
-            ]
-            for name, told in row.items()
-        ]
+        lines = []
+        for name, told in row.items():
+            ms = [number(told, (k,), "{:.2f}".format) for k in ("least", "median")]
+            rest = [say(told) if "turns" in told else "–" for say in more.values()]
+            lines.append([name, *ms, over(least(told), least(row[one])), *rest])
         tables.append(f"## {title}\n\n{table((head, 'least', 'median', '×', *more), lines)}")
     return tables
 

@@ -1,8 +1,6 @@
 """A cell of one's own: a minimal gated unit and an LSTM with peepholes, of which jaxrnn is told no
 more than a `step`, beside its plain scan and beside the same cell in Equinox and in Flax.
-
-    python -m benchmarks your_cell --wait 600    # forward, and forward and backward; in one process
-"""
+Forward, and forward and backward; in one process."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -20,7 +18,6 @@ from benchmarks.options import drawn
 from benchmarks.options import facts as facts
 from benchmarks.turns import Build, Contestant, contestant, offered
 
-ROUNDS = 10
 WITHIN = 3e-5  # of an array's greatest value
 PLAIN = "plain scan"
 CELLS: dict[str, Any] = {"MGU": jaxrnn.mgu, "LSTM with peepholes": jaxrnn.peephole_lstm}
