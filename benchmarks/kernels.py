@@ -43,11 +43,13 @@ def compiled(lowered: Any, platform: str) -> dict[str, Any]:
     does; outside: what is launched beside; apart: loops that are in no CUDA graph as a whole."""
     if platform == "tpu":
         done = lowered.compile()
-        return {"loops": _bodies(done.as_text())} | _memory(done)
-    done, whole, as_graphs = _thunks(lowered)
-    loops = [_count(loop.children) for loop in _loops(whole)]
-    outside, apart = len([*_leaves(whole.children)]), len([*_loops(as_graphs, apart=True)])
-    return {"loops": loops, "outside": outside, "apart": apart} | _memory(done)
+        told: dict[str, Any] = {"loops": _bodies(done.as_text())}
+    else:
+        done, whole, as_graphs = _thunks(lowered)
+        told = {"loops": [_count(loop.children) for loop in _loops(whole)]}
+        told["outside"] = len([*_leaves(whole.children)])
+        told["apart"] = len([*_loops(as_graphs, apart=True)])
+    return told | {"temporaries": done.memory_analysis().temp_size_in_bytes}
 
 
 def each(lowered: Any, loop: int) -> list[str]:
@@ -62,10 +64,6 @@ def each(lowered: Any, loop: int) -> list[str]:
     leaves = _leaves([*_loops(whole)][loop].children)
     kernels = [leaf.words.partition(" grid")[0] for leaf in leaves]
     return [f"{name.lstrip('k').lower()}: {gives.get(name, '')}".rstrip(": ") for name in kernels]
-
-
-def _memory(done: Any) -> dict[str, int]:
-    return {"temporaries": done.memory_analysis().temp_size_in_bytes}
 
 
 # CUDA: thunks.
