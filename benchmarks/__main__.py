@@ -6,7 +6,6 @@ Exit status: 0 done, 1 something disagreed with the reference or failed, 2 bad i
 is not quiet, 130 interrupted (what was finished is written)."""
 
 import argparse
-import ast
 import importlib
 import json
 import shlex
@@ -23,42 +22,40 @@ def listed() -> str:
     """A line each: how its docstring begins."""
     lines = [__doc__ or "", ""]
     for name in NAMES:
-        text = Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8")
-        first = (ast.get_docstring(ast.parse(text)) or "").partition("\n\n")[0].replace("\n", " ")
-        lines.append(f"  {name:14}{first.partition('. ')[0]}")
+        said = Path(__file__).with_name(f"{name}.py").read_text("utf-8").split('"""')[1]
+        first = said.partition("\n\n")[0].replace("\n", " ").partition(". ")[0]
+        lines.append(f"  {name:14}{first}")
     return "\n".join(lines)
 
 
 def words(name: str, module: Any, given: list[str]) -> argparse.Namespace:
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(
-        f"python -m benchmarks {name}", description=module.__doc__, formatter_class=form
-    )
-    add, rounds = parser.add_argument, getattr(module, "ROUNDS", 1)
+    parser = argparse.ArgumentParser(f"python -m benchmarks {name}", description=module.__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    add, rounds = parser.add_argument, getattr(module, "ROUNDS", 10)
     add("--rounds", type=int, default=rounds, help=f"turns of each, {rounds} unless told")
     add("--wait", type=float, default=0, metavar="SECONDS", help="for the machine to become quiet")
     add("--force", action="store_true", help="measure even under load; the result says so")
     add("--toy", action="store_true", help="tiny sizes: tries the machinery, says nothing of speed")
-    add("--out", type=Path, default=page.RESULTS / f"{name}.json", help="the JSON; .md beside it")
+    add("--out", type=Path, help="the JSON, .md beside it; else in results/, a toy's in runs/")
     for word, how in getattr(module, "WORDS", {}).items():
         add(word, **how)
     chosen = parser.parse_args(given)
     if chosen.rounds < 1:
         raise ValueError(f"`--rounds` must be positive, got {chosen.rounds}.")
+    chosen.out = chosen.out or (page.RUNS if chosen.toy else page.RESULTS) / f"{name}.json"
     return chosen
 
 
 def measure(name: str, module: Any, chosen: argparse.Namespace, command: str) -> int:
     """Every row whole before the next, and written after each: its summary, and in an ignored file
     every single call."""
-    facts = module.facts(chosen)
+    facts = getattr(module, "facts", lambda _: {})(chosen)
     if not chosen.force:
         quiet.demand(chosen.wait)
     document, raw, rows = page.begun(command, chosen, facts), {}, module.rows(chosen)
     try:
         for row, builds in rows:
-            one = turns.Row(builds)
-            one.run(chosen.rounds, not chosen.force)
+            one = turns.Row(builds, chosen.rounds, not chosen.force)
             document["rows"][row], raw[row] = one.told, one.taken
             print(f"{row}: " + ", ".join(f"{k} {page.number(v)} ms" for k, v in one.told.items()))
             save(name, module, chosen.out, document, raw)
@@ -75,7 +72,7 @@ def measure(name: str, module: Any, chosen: argparse.Namespace, command: str) ->
 
 def save(name: str, module: Any, out: Path, document: dict[str, Any], raw: Any) -> None:
     page.write_whole(out, page.spread(document) + "\n")
-    page.write_whole(page.ROOT / "runs" / "benchmarks" / f"{name}.json", page.spread(raw) + "\n")
+    page.write_whole(page.RUNS / f"{name}-calls.json", page.spread(raw) + "\n")
     page.write_whole(out.with_suffix(".md"), module.render(document))
 
 
@@ -107,6 +104,6 @@ if __name__ == "__main__":
         print(f"benchmarks: {error}", file=sys.stderr)
         sys.exit(2)
     except quiet.NotQuiet as why:
-        words_of_it = "--wait SECONDS waits for quiet; --force measures, and the result says so."
-        print(f"refused: {why}. {words_of_it}", file=sys.stderr)
+        advice = "--wait SECONDS waits; --force measures, and the result says so."
+        print(f"refused: {why}. {advice}", file=sys.stderr)
         sys.exit(4)

@@ -2,16 +2,19 @@
 params and inputs, and an epoch of a language model. Nothing is run: arrays have forms alone."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import nnx
+from jax.sharding import SingleDeviceSharding
 
 import jaxrnn
-from benchmarks.kernels import placed
+from benchmarks.kernels import devices, placed
 from jaxrnn import training
+from jaxrnn.engine import traced_for
 
 T, B, H, V, N = 35, 32, 256, 1027, 8
 LONG = 512
@@ -20,11 +23,16 @@ OURS, SCAN, NNX = LIBRARIES = ("jaxrnn", "plain scan", "flax.nnx")
 
 
 class Program(NamedTuple):
-    """`lower` gives it for a sharding, as if its arrays lay there."""
-
     name: str
     library: str
-    lower: Callable[[Any], Any]
+    run: Callable
+    given: tuple
+
+    def lower(self, platform: str) -> Any:
+        """For a device of that platform, as if its arrays lay there."""
+        there = SingleDeviceSharding(devices(platform)[0])
+        with traced_for(platform):
+            return jax.jit(self.run).lower(*placed(self.given, there))
 
 
 def programs() -> Iterator[Program]:
@@ -56,7 +64,7 @@ def layer(
         return ys, back(dys)
 
     run, given = (forward, (params, xs)) if "forward" in name else (train, (params, xs, xs))
-    return Program(name, library, lambda sharding: jax.jit(run).lower(*placed(given, sharding)))
+    return Program(name, library, run, given)
 
 
 def epoch(name: str, library: str, cell: str) -> Program:
@@ -66,11 +74,8 @@ def epoch(name: str, library: str, cell: str) -> Program:
     state = jax.eval_shape(lambda p, c: training.start(p, adam, c), params, start)
     tokens = jax.ShapeDtypeStruct((N, T, B), jnp.int32)
 
-    def run(state: Any, xs: Any, ys: Any, start: Any) -> Any:
-        return training.epoch(loss, adam, state, xs, ys, start)
-
-    given = (state, tokens, tokens, start)
-    return Program(name, library, lambda sharding: jax.jit(run).lower(*placed(given, sharding)))
+    run = partial(training.epoch, loss, adam)
+    return Program(name, library, run, (state, tokens, tokens, start))
 
 
 def made(library: str, cell: str, vocabulary: int, dtype: Any = "float32", **how: Any) -> Any:

@@ -9,6 +9,7 @@ the cycles that its compiler expects.
 """
 
 import json
+import operator
 import os
 import sys
 from collections.abc import Callable
@@ -19,7 +20,7 @@ os.environ["TPU_SKIP_MDS_QUERY"] = "1"
 
 import jax
 import jax.numpy as jnp
-from jax.sharding import Mesh, NamedSharding, PartitionSpec, SingleDeviceSharding
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from benchmarks import kernels, page
 from benchmarks.accelerator_programs import LIBRARIES, OURS, B, H, N, Program, T, V, made, programs
@@ -63,13 +64,11 @@ def run(chosen: Any) -> int:
 
 def counted(platform: str, chosen: Callable[[Program], bool]) -> dict[str, dict[str, Any]]:
     """By program and library: what `kernels.compiled` says."""
-    sharding = SingleDeviceSharding(kernels.devices(platform)[0])
     found: dict[str, dict[str, Any]] = {}
-    with traced_for(platform):
-        for program in filter(chosen, programs()):
-            done = kernels.compiled(program.lower(sharding), platform)
-            found.setdefault(program.name, {})[program.library] = done
-            print(f"{platform}: {program.name}, {program.library}: {done}", flush=True)
+    for program in filter(chosen, programs()):
+        done = kernels.compiled(program.lower(platform), platform)
+        found.setdefault(program.name, {})[program.library] = done
+        print(f"{platform}: {program.name}, {program.library}: {done}", flush=True)
     return found
 
 
@@ -77,21 +76,17 @@ def over_four(cell: str) -> dict[str, int]:
     """The collectives in a gradient whose batch lies on four H100s."""
     mesh, (apply, _, params, _) = Mesh(kernels.devices("cuda", 4), ("data",)), made(OURS, cell, 0)
     params = kernels.placed(params, NamedSharding(mesh, PartitionSpec()))
-    xs = jax.ShapeDtypeStruct((T, B, H), jnp.float32)
-    xs = kernels.placed(xs, NamedSharding(mesh, PartitionSpec(None, "data")))
+    split = NamedSharding(mesh, PartitionSpec(None, "data"))
+    xs = jax.ShapeDtypeStruct((T, B, H), jnp.float32, sharding=split)
     with traced_for("cuda"):
         gradient = jax.jit(jax.grad(lambda p, xs: apply(p, None, xs)[1].sum()))
         return kernels.collectives(gradient.lower(params, xs).compile())
 
 
 def one_by_one() -> dict[str, list[str]]:
-    sharding = SingleDeviceSharding(kernels.devices("cuda")[0])
-    with traced_for("cuda"):
-        ours = {program.name: program for program in programs() if program.library == OURS}
-        return {
-            f"{name}: {what}": kernels.each(ours[name].lower(sharding), loop)
-            for name, what, loop in SHOWN
-        }
+    ours = {program.name: program.lower for program in programs() if program.library == OURS}
+    shown = {f"{name}: {what}": (ours[name]("cuda"), loop) for name, what, loop in SHOWN}
+    return {what: kernels.each(*of) for what, of in shown.items()}
 
 
 def in_graphs(flags: str) -> dict[str, dict[str, int]]:
@@ -114,9 +109,9 @@ def check(committed: dict[str, Any], pinned: dict[str, str]) -> int:
     for name, of in counted("cuda", lambda program: program.library == OURS).items():
         if name not in committed["cuda"]:
             raise ValueError(f"{name} is not on the page: write it anew.")
-        loops = of[OURS]["loops"], committed["cuda"][name][OURS]["loops"]
-        now, then = ([loop["launches"] for loop in those] for those in loops)
-        if len(now) > len(then) or any(a > b for a, b in zip(now, then, strict=False)):
+        both = of, committed["cuda"][name]
+        now, then = ([loop["launches"] for loop in each[OURS]["loops"]] for each in both)
+        if len(now) > len(then) or any(map(operator.gt, now, then)):
             print(f"{name}: launches {now} a step, and the page says {then}.", file=sys.stderr)
             more = 1
     return more
@@ -128,16 +123,15 @@ def render(document: dict[str, Any]) -> str:
         lines = [[k, *(say(k, by[of]) if of in by else "" for of in LIBRARIES)] for k, by in pairs]
         return page.table(("program", *LIBRARIES), lines)
 
-    def left(by: dict[str, Any], library: str) -> str:
-        return ", ".join(f"{name.split(',')[0]} {of[library]}" for name, of in by.items())
-
     pinned = ", ".join(f"{name} {number}" for name, number in document["versions"].items())
     collectives = "; ".join(
         f"{cell}: {', '.join(f'{count} {name}' for name, count in of.items()) or 'none'}"
         for cell, of in document["over_four"].items()
     )
-    graphs = document["in_graphs"].items()
-    graphs = [[f"`{flags}`", *(left(by, library) for library in LIBRARIES)] for flags, by in graphs]
+    graphs = []
+    for flags, by in document["in_graphs"].items():
+        left = {k: [f"{name.split(',')[0]} {of[k]}" for name, of in by.items()] for k in LIBRARIES}
+        graphs.append([f"`{flags}`", *map(", ".join, left.values())])
     one_by_one = "\n\n".join(
         f"{what}, {len(launches)} launches:\n\n```text\n" + "\n".join(launches) + "\n```"
         for what, launches in document["one_by_one"].items()

@@ -3,10 +3,7 @@
 XLA asks for the temporaries of each call afresh. Beyond 32 MB, glibc maps them from the system and
 unmaps them after the call, and the system clears every page anew. Told to keep what it has, it does
 not. Two processes of jaxrnn in turn, the second told so; the first workload is small, and should
-not care.
-
-    python -m benchmarks allocator --wait 600      # Linux with glibc
-"""
+not care. Linux with glibc."""
 
 import os
 import platform
@@ -21,7 +18,6 @@ from benchmarks.turns import Build
 from benchmarks.worker import Worker
 from benchmarks.workloads import select
 
-ROUNDS = 10
 KEEP = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": "17179869184"}
 NAMES = ("lyrics-lstm", "deep-6-lstm", "deep-6-gru", "growth-lstm-T512", "growth-gru-T512")
 
@@ -42,20 +38,14 @@ def rows(chosen: Any) -> Iterator[tuple[str, dict[str, Build]]]:
 
 
 def render(document: dict[str, Any]) -> str:
-    lines = []
+    lines, of = [], ("least", "median")
     for name, row in document["rows"].items():
-        ms = [number(row[k], (m,), "{:.1f}".format) for k in row for m in ("least", "median")]
-        both = [row[k].get("seconds", {}) for k in ("default", "kept")]
-        ratios = [over(*(seconds.get(m) for seconds in both)) for m in ("least", "median")]
-        lines.append([name, *ms, *ratios])
+        ms = [number(told, (k,), "{:.1f}".format) for told in row.values() for k in of]
+        seconds = [told.get("seconds", {}) for told in row.values()]
+        lines.append([name, *ms, *(over(*(each.get(k) for each in seconds)) for k in of)])
     head = ("workload", "default, least", "median", "kept, least", "median", "×", "× of medians")
     variables = " ".join(f"{name}={value}" for name, value in document["facts"]["kept"].items())
-    about = f"""Milliseconds a call; *kept* is with
-
-```
-{variables}
-```
-
-in the environment; ×: how many times that the default takes."""
+    about = f"Milliseconds a call; *kept* is with\n\n```\n{variables}\n```\n\nin the environment; "
+    about += "×: how many times that the default takes."
     title = "What it costs that glibc gives memory back"
     return page.page(title, document, about, page.table(head, lines))

@@ -5,7 +5,6 @@ params and inputs come from one seed, by NumPy; `jaxrnn.interop` takes them into
 gradients back.
 """
 
-import dataclasses
 import zlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -32,9 +31,8 @@ ONE_BIAS = {
     *(("flax_nnx", "gru"), ("haiku", "gru"), ("flax_nnx", "vanilla"), ("flax_linen", "vanilla")),
 }
 INSIDE = {("flax_linen", "gru"), ("equinox", "gru")}
-NOTES = dict.fromkeys(ONE_BIAS, "one bias") | dict.fromkeys(
-    INSIDE, "one bias, and the candidate's own"
-)
+NOTES = dict.fromkeys(ONE_BIAS, "one bias")
+NOTES |= dict.fromkeys(INSIDE, "one bias, and the candidate's own")
 NOTES |= {("flax_nnx", "gru"): "one bias, no b_hn", ("haiku", "gru"): "reset before, one bias"}
 NOTES |= {("haiku", "vanilla"): "relu"}
 
@@ -83,13 +81,10 @@ def case(framework: str, w: Workload) -> Case:
 
 
 def cell_of(framework: str, w: Workload) -> Any:
-    second = (framework, w.cell) not in ONE_BIAS
-    if w.cell == "lstm":
-        return jaxrnn.lstm(w.H, recurrent_bias=second)
-    if w.cell == "gru":
-        reset = "before" if framework == "haiku" else "after"
-        return jaxrnn.gru(w.H, reset=reset, recurrent_bias=second)
-    return jaxrnn.vanilla(w.H, "relu" if framework == "haiku" else "tanh", recurrent_bias=second)
+    how: Any = {"recurrent_bias": (framework, w.cell) not in ONE_BIAS}
+    if framework == "haiku":
+        how |= {"gru": {"reset": "before"}, "vanilla": {"activation": "relu"}}.get(w.cell, {})
+    return getattr(jaxrnn, w.cell)(w.H, **how)
 
 
 def _params(framework: str, w: Workload, model: Any) -> Any:
@@ -107,15 +102,12 @@ def _params(framework: str, w: Workload, model: Any) -> Any:
 def _trained(framework: str, w: Workload, tree: Any) -> Any:
     """Params or gradients, with zero where the framework has nothing to train."""
 
-    def inside(params: Any) -> Any:
-        if not isinstance(params, jaxrnn.GRUParams):
-            return params
-        b_h: Any = params.b_h
-        return dataclasses.replace(params, b_h=b_h * (np.arange(3 * w.H) >= 2 * w.H))
-
     if (framework, w.cell) not in INSIDE:
         return tree
-    return jax.tree.map(inside, tree, is_leaf=lambda p: isinstance(p, jaxrnn.GRUParams))
+    inside = np.arange(3 * w.H) >= 2 * w.H
+    return jax.tree_util.tree_map_with_path(
+        lambda path, a: a * inside if jax.tree_util.keystr(path).endswith(".b_h") else a, tree
+    )
 
 
 def _inputs(w: Workload) -> Arrays:
@@ -139,8 +131,12 @@ def truth(framework: str, w: Workload) -> Arrays:
     if w.kind == "gemm":
         return {"out": np.asarray(given["a"], np.float64)[None] @ given["b"]}
     twin = reference.twin(model)
-    if w.kind == "generate":
-        return {"out": _said(twin, params, given["tokens"])}
+    if w.kind == "generate":  # logits, each argmax fed back
+        carry, said, token = None, [], given["tokens"]
+        for _ in range(STEPS["generate"]):
+            carry, logits, _ = twin.forward(params, carry, token)
+            said, token = [*said, logits], logits.argmax(-1)
+        return {"out": np.stack(said)}
     if w.kind == "train":
         batch = given["tokens"], given["targets"]
         loss, _, gradient, _ = twin.loss_and_grad(params, None, *batch)
@@ -154,15 +150,6 @@ def truth(framework: str, w: Workload) -> Arrays:
     gradient, _, dxs = twin.backward(params, tape, still, given["dys"])
     found = {"out": ys, "dxs": dxs, **named(_trained(framework, w, gradient))}
     return {name: a[None] for name, a in found.items()}
-
-
-def _said(twin: Any, params: Any, token: np.ndarray) -> np.ndarray:
-    """Logits, each argmax fed back."""
-    carry, said = None, []
-    for _ in range(STEPS["generate"]):
-        carry, logits, _ = twin.forward(params, carry, token)
-        said, token = [*said, logits], logits.argmax(-1)
-    return np.stack(said)
 
 
 def named(gradient: Any) -> Arrays:

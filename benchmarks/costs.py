@@ -1,20 +1,14 @@
 """What a call costs before and beside its running time: imports, first calls, peak memory. Every
-number is of a fresh process, the processes in turn.
+number is of a fresh process, the processes in turn."""
 
-    python -m benchmarks costs --wait 600
-"""
-
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 from benchmarks import page, worker
 from benchmarks.cpu import ONLY
 from benchmarks.page import number
-from benchmarks.turns import Build, Contestant, Failed, NotOffered, Numbers
-from benchmarks.worker import FRAMEWORKS, Worker
+from benchmarks.turns import Build, offered, once
+from benchmarks.worker import FRAMEWORKS, Worker, process
 from benchmarks.workloads import CELLS, LENGTHS, Workload, select
 
 ROUNDS = 3
@@ -26,65 +20,57 @@ MEMORY = (*LYRICS, "growth-lstm-T2048")
 IMPORTS = ("jax", "jaxrnn", "flax.nnx", "flax.linen", "equinox", "haiku", "torch")
 
 
-def facts(chosen: Any) -> dict[str, Any]:
-    return {}
-
-
 def rows(chosen: Any) -> Iterator[tuple[str, dict[str, Build]]]:
-    yield "import", {_title(module): partial(_contestant, _imported, module) for module in IMPORTS}
+    yield "import", {_title(module): once(_imported, module) for module in IMPORTS}
     kinds = (("first call", FIRST, worker.first_call), ("memory", MEMORY, worker.memory))
     for kind, names, of in kinds:
         for w in select(names, chosen.toy)[1:]:
-            row = {name: partial(_contestant, _fresh, of, name, w) for name in chosen.frameworks}
+            row = {name: once(_fresh, of, name, w) for name in chosen.frameworks}
             yield f"{kind}, {w.name}", row
-
-
-def _contestant(turn: Callable[..., Numbers], *of: Any) -> Contestant:
-    return Contestant(partial(turn, *of), {})
 
 
 def _title(module: str) -> str:
     return module if module in ("jax", "torch") else f"{module}, beyond jax"
 
 
-def _imported(module: str) -> Numbers:
+def _imported(module: str) -> dict[str, float]:
     """Seconds of one import in a new interpreter, after jax's where it is beyond it."""
+    offered(module)
     before = "import jax, jax.numpy; " if "beyond" in _title(module) else ""
     code = f"import time; {before}start = time.perf_counter(); import {module}; "
     code += "print(time.perf_counter() - start)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    if done.returncode:
-        raise (NotOffered if "No module" in done.stderr else Failed)(done.stderr[-300:])
-    return {"seconds": [float(done.stdout)]}
+    return {"seconds": float(process("-c", code)[1])}
 
 
-def _fresh(of: Callable[[str, Workload], Numbers], framework: str, w: Workload) -> Numbers:
+def _fresh(of: Callable[..., dict[str, float]], framework: str, w: Workload) -> dict[str, float]:
+    offered(FRAMEWORKS[framework])
     with Worker() as one:
         return one.ask(of, framework, w)
 
 
 def render(document: dict[str, Any]) -> str:
-    def block(kind: str, *say: dict[str, Any]) -> str:
+    def block(kind: str, say: dict[str, Any], *what: str) -> str:
         rows = {k.split(", ")[1]: of for k, of in document["rows"].items() if k.startswith(kind)}
         names = [name for name in FRAMEWORKS if any(name in of for of in rows.values())]
-        lines = [[k, *(_both(of.get(name), *say) for name in names)] for k, of in rows.items()]
+
+        def both(told: Any) -> str:
+            found = [number(told, **say, what=each) for each in what]
+            return " / ".join(dict.fromkeys(found) if found[0] in ("–", "FAILED") else found)
+
+        lines = [[k, *(both(of.get(name)) for name in names)] for k, of in rows.items()]
         return page.table(("workload", *names), lines)
 
     second = {"say": "{:.2f}".format, "unit": 1}
     megabyte = {"say": "{:.0f}".format, "unit": 1e6, "of": ("median",)}
     imports = document["rows"].get("import", {}).items()
-    parts = [
+    return page.page(
+        "First call, memory, import",
+        document,
         "## First call, in seconds: trace, compile and run / the set-up before it "
         "(least of fresh processes)",
-        block("first call", {"what": "first"} | second, {"what": "set_up"} | second),
+        block("first call", second, "first", "set_up"),
         "## Peak memory beyond the imports, in MB: while running / while compiling",
-        block("memory", {"what": "running"} | megabyte, {"what": "compiling"} | megabyte),
+        block("memory", megabyte, "running", "compiling"),
         "## Import, in seconds (least of fresh processes)",
         page.table(("module", "seconds"), [[k, number(told, **second)] for k, told in imports]),
-    ]
-    return page.page("First call, memory, import", document, *parts)
-
-
-def _both(told: dict[str, Any] | None, *say: dict[str, Any]) -> str:
-    said = [number(told, **how) for how in say]
-    return said[0] if said[0] in ("–", "FAILED") else " / ".join(said)
+    )

@@ -7,6 +7,7 @@ is read from its HLO: the operations of every loop's body, and the cycles that t
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 import tempfile
 from collections import Counter
@@ -24,9 +25,11 @@ ONE_THREAD = "grid: [1, 1, 1] threads: [1, 1, 1]"
 CYCLES = re.compile(r'"estimated_cycles":"(\d+)"')
 OPERATION = re.compile(r"^ *(?:ROOT )?%([\w.\-]+) = (.*?) [a-z][\w\-]*\((.*)", re.M)
 LAYOUT = re.compile(r"\{[^}]*\}|/\*.*?\*/")
+COMPUTATION = re.compile(r"^(?:ENTRY )?%?([\w.\-]+)[^\n]*\{ *\n(.*?)^\}", re.M | re.S)
 BODY = re.compile(r" while\(.*body=%?([\w.\-]+)")
 
 
+@functools.cache
 def devices(platform: str, count: int = 1) -> list[Any]:
     """H100s, or those of a v5e of four."""
     how = {"topology_name": "v5e:2x2"}
@@ -40,11 +43,13 @@ def compiled(lowered: Any, platform: str) -> dict[str, Any]:
     does; outside: what is launched beside; apart: loops that are in no CUDA graph as a whole."""
     if platform == "tpu":
         done = lowered.compile()
-        return {"loops": _bodies(done.as_text())} | _memory(done)
-    done, whole, as_graphs = _thunks(lowered)
-    loops = [_count(loop.children) for loop in _loops(whole)]
-    outside, apart = len([*_leaves(whole.children)]), len([*_loops(as_graphs, apart=True)])
-    return {"loops": loops, "outside": outside, "apart": apart} | _memory(done)
+        told: dict[str, Any] = {"loops": _bodies(done.as_text())}
+    else:
+        done, whole, as_graphs = _thunks(lowered)
+        told = {"loops": [_count(loop.children) for loop in _loops(whole)]}
+        told["outside"] = len([*_leaves(whole.children)])
+        told["apart"] = len([*_loops(as_graphs, apart=True)])
+    return told | {"temporaries": done.memory_analysis().temp_size_in_bytes}
 
 
 def each(lowered: Any, loop: int) -> list[str]:
@@ -56,14 +61,9 @@ def each(lowered: Any, loop: int) -> list[str]:
         of = re.search(r'op_name="([^"]*)"', words)
         short = "/".join(of[1].split("/")[-2:]) if of else ""
         gives[re.sub(r"\W", "_", name)] = f"{LAYOUT.sub('', shape)} {short}"
-    kernels = [
-        leaf.words.partition(" grid")[0] for leaf in _leaves([*_loops(whole)][loop].children)
-    ]
+    leaves = _leaves([*_loops(whole)][loop].children)
+    kernels = [leaf.words.partition(" grid")[0] for leaf in leaves]
     return [f"{name.lstrip('k').lower()}: {gives.get(name, '')}".rstrip(": ") for name in kernels]
-
-
-def _memory(done: Any) -> dict[str, int]:
-    return {"temporaries": done.memory_analysis().temp_size_in_bytes}
 
 
 # CUDA: thunks.
@@ -133,17 +133,9 @@ def _count(nodes: list[_Thunk]) -> dict[str, int]:
 
 
 def _bodies(text: str) -> list[dict[str, int]]:
-    parts: dict[str, list[str]] = {}
-    name = ""
-    for line in text.splitlines():
-        if line and not line[0].isspace() and line.rstrip().endswith("{"):
-            name = line.split()[line.startswith("ENTRY")].lstrip("%")
-            parts[name] = []
-        elif name and "=" in line:
-            parts[name].append(line)
-    lines = [line for part in parts.values() for line in part]
-    bodies = [parts[body[1]] for line in lines if (body := BODY.search(line))]
-    return [{"cycles": sum(map(int, CYCLES.findall("\n".join(body))))} for body in bodies]
+    parts = dict(COMPUTATION.findall(text))
+    bodies = [parts[name] for name in BODY.findall(text)]
+    return [{"cycles": sum(map(int, CYCLES.findall(body)))} for body in bodies]
 
 
 def collectives(program: Any) -> dict[str, int]:

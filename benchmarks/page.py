@@ -14,6 +14,7 @@ from benchmarks.quiet import CORES
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
+RUNS = ROOT / "runs" / "benchmarks"
 PACKAGES = "Python jaxrnn jax jaxlib flax optax numpy torch equinox dm-haiku"
 FLAGS = "XLA_FLAGS JAX_ OMP_ MKL_ OPENBLAS_ KMP_ GOMP_ ATEN_ LD_PRELOAD MALLOC_ GLIBC_TUNABLES"
 TELLING = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve")
@@ -26,9 +27,11 @@ WARNINGS = {
 
 def begun(command: str, chosen: Any, facts: dict[str, Any]) -> dict[str, Any]:
     """A document without rows: what a result says of its run."""
-    have = (_cpuinfo("flags") or _cpuinfo("Features")).split()
+    lines = (line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().splitlines() if line)
+    cpu = {name.strip(): rest.strip() for name, rest in lines}
+    have = cpu.get("flags", cpu.get("Features", "")).split()
     machine = {
-        "cpu": _cpuinfo("model name") or platform.machine(),
+        "cpu": cpu.get("model name", platform.machine()),
         "cores": CORES,
         "instructions": [name for name in TELLING if name in have],
         "system": f"{platform.system()} {platform.release()}",
@@ -39,12 +42,6 @@ def begun(command: str, chosen: Any, facts: dict[str, Any]) -> dict[str, Any]:
     asked = {"rounds": chosen.rounds, "toy": chosen.toy, "forced": chosen.force}
     document = {"command": command, **when, "machine": machine, "versions": versions(), **asked}
     return document | {"interrupted": False, "facts": facts, "rows": {}}
-
-
-def _cpuinfo(field: str) -> str:
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
-    found = (line.partition(":")[2].strip() for line in lines if line.startswith(field))
-    return next(found, "")
 
 
 def commit() -> str:
@@ -117,20 +114,18 @@ def number(
     return " / ".join(say(told[what][k] / unit) for k in of) + flag
 
 
-def compared(head: str, row: dict[str, Any], one: str, more: dict[str, Any] | None = None) -> str:
-    """A table of the contestants of a row: least, median, the least over that of `one`, and what
+def compared(head: str, rows: dict[str, Any], one: str, **more: Callable[[Any], str]) -> list[str]:
+    """A table of each row's contestants: least, median, the least over that of `one`, and what
     `more` says of each."""
-    more = more or {}
-    lines = [
-        [
-            name,
-            *(number(told, (k,), "{:.2f}".format) for k in ("least", "median")),
-            over(least(told), least(row[one])),
-            *(say(told) if "turns" in told else "–" for say in more.values()),
-        ]
-        for name, told in row.items()
-    ]
-    return table((head, "least", "median", "×", *more), lines)
+    tables = []
+    for title, row in rows.items():
+        lines = []
+        for name, told in row.items():
+            ms = [number(told, (k,), "{:.2f}".format) for k in ("least", "median")]
+            rest = [say(told) if "turns" in told else "–" for say in more.values()]
+            lines.append([name, *ms, over(least(told), least(row[one])), *rest])
+        tables.append(f"## {title}\n\n{table((head, 'least', 'median', '×', *more), lines)}")
+    return tables
 
 
 # Files.

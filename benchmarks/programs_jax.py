@@ -38,18 +38,14 @@ def ours(case: Case) -> Model:
     return Model(case.model.apply, params, case.model.initial_carry(params, (case.w.B,)))
 
 
-def _modules(library: Any, form: Any) -> Any:
-    return library._theirs(form, [library._module(form, level) for level in form.levels])
-
-
-# nnx.RNN and nn.RNN, time-major, around OptimizedLSTMCell, GRUCell and SimpleCell; Equinox' cells
-# under vmap in the lax.scan that its documentation shows; Haiku's cores under dynamic_unroll.
-WALKS: dict[str, Callable[[Any, Any], Any]] = {
-    "flax_nnx": _modules,
-    "flax_linen": _modules,
-    "equinox": lambda library, form: library._theirs(library._equinox(), form),
-    "haiku": lambda library, form: library._theirs(form),
-}
+def _walk(framework: str, library: Any, form: Any) -> Any:
+    """nnx.RNN and nn.RNN, time-major, around OptimizedLSTMCell, GRUCell and SimpleCell; Equinox'
+    cells under vmap in the lax.scan that its documentation shows; Haiku's cores under
+    dynamic_unroll."""
+    if framework.startswith("flax"):
+        return library._theirs(form, [library._module(form, level) for level in form.levels])
+    first = [library._equinox()] if framework == "equinox" else []
+    return library._theirs(*first, form)
 
 
 def peer(framework: str, case: Case) -> Model:
@@ -61,7 +57,7 @@ def peer(framework: str, case: Case) -> Model:
     library: Any = importlib.import_module(f"jaxrnn.interop._{framework.removeprefix('flax_')}")
     biases = Biases(framework).writing(library.write_cell)
     natives = natives_of(form_of(case.model, case.params), biases)
-    walk = WALKS[framework](library, natives.form)
+    walk = _walk(framework, library, natives.form)
 
     def apply(params: Any, carry: Any, xs: jax.Array) -> tuple[Any, jax.Array]:
         carry, ys = walk(params, carry, xs)
@@ -73,11 +69,8 @@ def peer(framework: str, case: Case) -> Model:
         both = gradient, jax.tree.map(jnp.zeros_like, gradient)
         return jax.tree.map(jnp.subtract, *(natives.read(g, library.read_cell) for g in both))
 
-    params, encode = (
-        jax.tree.map(jnp.asarray, natives.arrays),
-        partial(jax.nn.one_hot, num_classes=case.w.V),
-    )
-    return Model(apply, params, ours(case).carry, back, encode)
+    params, encode = natives.arrays, partial(jax.nn.one_hot, num_classes=case.w.V)
+    return Model(apply, jax.tree.map(jnp.asarray, params), ours(case).carry, back, encode)
 
 
 def build(framework: str, case: Case) -> Program:

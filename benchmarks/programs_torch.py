@@ -2,13 +2,16 @@
 eagerly on as many threads as there are cores (its LSTM is then oneDNN's fused one), with fused
 optimizers. clip_grad_norm_ adds 1e-6 to the norm that it divides by."""
 
+import math
 import os
+from functools import partial
 from typing import Any
 
 import torch
 from torch import nn
 
 from benchmarks.cases import Arrays, Case, Program, named
+from benchmarks.torch_char_lm import update
 from jaxrnn import interop
 
 torch.set_num_threads(len(os.sched_getaffinity(0)))
@@ -18,10 +21,8 @@ Given = dict[str, torch.Tensor]
 def build(framework: str, case: Case) -> Program:
     given = {k: torch.from_numpy(a) for k, a in case.inputs.items()}
     if case.w.kind == "gemm":
-        product = torch.empty(case.w.H, case.w.H)
-        return Program(
-            lambda: None, lambda _: (None, torch.matmul(given["a"], given["b"], out=product))
-        )
+        product = partial(torch.matmul, given["a"], given["b"], out=torch.empty(case.w.H, case.w.H))
+        return Program(lambda: None, lambda _: (None, product()))
     module = interop.to_torch(case.model, case.params).model
     kinds = {"forward": _forward, "backward": _backward, "train": _train, "generate": _generate}
     return kinds[case.w.kind](case.w, module, given)
@@ -60,7 +61,7 @@ def _backward(w: Any, module: nn.Module, given: Given) -> Program:
 
 def _train(w: Any, module: nn.Module, given: Given) -> Program:
     """Its state is the optimizer; the params are those of the module, which `start` takes back."""
-    tokens, targets = given["tokens"].long(), given["targets"].long().reshape(-1)
+    batch = given["tokens"].long(), given["targets"].long()
     make = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[w.optimizer]
     first = {k: v.clone() for k, v in module.state_dict().items()}
 
@@ -68,21 +69,11 @@ def _train(w: Any, module: nn.Module, given: Given) -> Program:
         module.load_state_dict(first)
         return make(module.parameters(), lr=w.learning_rate, fused=True)
 
-    def loss() -> torch.Tensor:
-        module.zero_grad(set_to_none=True)
-        loss = nn.functional.cross_entropy(module(tokens)[0].reshape(-1, w.V), targets)
-        loss.backward()
-        return loss
-
     def step(optimizer: Any) -> tuple[Any, float]:
-        value = loss()
-        nn.utils.clip_grad_norm_(module.parameters(), w.clip)
-        optimizer.step()
-        return optimizer, value.item()
+        return optimizer, update(module, optimizer, batch, w.clip)[0]
 
     def gradient() -> Arrays:
-        start()
-        loss()
+        update(module, start(), batch, math.inf)
         return _gradient(w, module)
 
     return Program(start, step, gradient=gradient)

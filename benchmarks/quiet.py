@@ -58,8 +58,6 @@ def demand(wait: float = 0.0) -> None:
         if others <= MOST_FOREIGN and load <= MOST_LOAD:
             return
         if time.monotonic() >= until:
-            raise NotQuiet(
-                f"other processes use {others:.0%} of the {CORES} cores (at most "
-                f"{MOST_FOREIGN:.0%}), the 1-minute load is {load:.2f} (at most {MOST_LOAD})"
-            )
+            cores = f"{others:.0%} of the {CORES} cores (at most {MOST_FOREIGN:.0%})"
+            raise NotQuiet(f"others use {cores}, the load is {load:.2f} (at most {MOST_LOAD})")
         time.sleep(4)

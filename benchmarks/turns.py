@@ -2,10 +2,12 @@
 while we look for others on the cores. A disturbed turn is taken again."""
 
 import gc
+import importlib.util
 import math
 import statistics
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from benchmarks import quiet
@@ -30,10 +32,6 @@ class NotOffered(Exception):
     """There is nothing to measure here; the message says why."""
 
 
-class Failed(Exception):
-    """It ended before it was done."""
-
-
 def contestant(call: Callable[[], Any], **facts: Any) -> Contestant:
     """Of a function, which is finished when it returns: its first call, two more, then turns."""
     first, _, warm = (_seconds(call) for _ in range(3))
@@ -50,6 +48,20 @@ def contestant(call: Callable[[], Any], **facts: Any) -> Contestant:
     return Contestant(turn, facts | {"first": first})
 
 
+def once(turn: Callable[..., dict[str, float]], *given: Any) -> Build:
+    """Of a function that gives the numbers of one process, from its start to its end."""
+
+    def taken() -> Numbers:
+        return {name: [number] for name, number in turn(*given).items()}
+
+    return lambda: Contestant(taken, {})
+
+
+def offered(module: str) -> None:
+    if importlib.util.find_spec(module.partition(".")[0]) is None:
+        raise NotOffered("not installed")
+
+
 def _seconds(call: Callable[[], Any]) -> float:
     start = time.perf_counter()
     call()
@@ -60,11 +72,17 @@ class Row:
     """One line of results. By contestant, `taken`: its turns, and whether each was disturbed;
     `told`: a summary of these, or why there is none."""
 
-    def __init__(self, builds: dict[str, Build]):
+    def __init__(self, builds: dict[str, Build], rounds: int, patient: bool):
         self.told: dict[str, dict[str, Any]] = {name: {} for name in builds}
         self.taken: dict[str, list[tuple[Numbers, bool]]] = {name: [] for name in builds}
         made = {name: self._tried(name, build) for name, build in builds.items()}
-        self.contestants: dict[str, Contestant] = {k: one for k, one in made.items() if one}
+        for _ in range(rounds):
+            for name, one in made.items():
+                if not self.told[name]:
+                    done = self._tried(name, partial(_undisturbed, one.turn, patient))
+                    self.taken[name] += [done] if done else []
+        for name, one in made.items():
+            self.told[name] = self.told[name] or _summary(self.taken[name]) | one.facts
 
     def _tried(self, name: str, what: Callable[[], Any]) -> Any:
         """None where it cannot be done; what is wrong is told, and the others go on."""
@@ -74,18 +92,6 @@ class Row:
             self.told[name] = {"absent": str(why)}
         except Exception as why:
             self.told[name] = {"failed": f"{type(why).__name__}: {why}"[:500]}
-        return None
-
-    def run(self, rounds: int, patient: bool) -> None:
-        for _ in range(rounds):
-            for name, one in [*self.contestants.items()]:
-                done = self._tried(name, lambda one=one: _undisturbed(one.turn, patient))
-                if done:
-                    self.taken[name].append(done)
-                else:
-                    del self.contestants[name]
-        for name, one in self.contestants.items():
-            self.told[name] = _summary(self.taken[name]) | one.facts
 
 
 def _undisturbed(turn: Callable[[], Numbers], patient: bool) -> tuple[Numbers, bool]:

@@ -1,12 +1,9 @@
 """The walks of cells that are linear in their carry, over T from 64 to 16,384: the loop of the
-derived adjoint, sequential, chunked and associative.
-
-    python -m benchmarks walks --wait 600     # forward and backward pass; some ten minutes
+derived adjoint, sequential, chunked and associative. Some ten minutes.
 
 On a CPU one of the two loops is the fastest at every length: where the carry is complex the
 sequential one, which `engine="auto"` takes then, else the derived one or nearly. The page says what
-is taken here.
-"""
+is taken here."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -19,7 +16,6 @@ from benchmarks import page
 from benchmarks.options import both_ways
 from benchmarks.turns import Build
 
-ROUNDS = 10
 B, D, H = 4, 64, 128
 LENGTHS = (64, 256, 1024, 4096, 16_384)
 WALKS: tuple[Any, ...] = ("derived", "sequential", "chunked", "associative")
@@ -36,10 +32,7 @@ def rows(chosen: Any) -> Iterator[tuple[str, dict[str, Build]]]:
     for name, cell in CELLS.items():
         for T in (8, 16) if chosen.toy else LENGTHS:
             layers = {walk: jaxrnn.unroll(cell, engine=walk) for walk in WALKS}
-            yield (
-                f"{name}, {T}",
-                {k: partial(both_ways, of, {}, T, B, D) for k, of in layers.items()},
-            )
+            yield f"{name}, {T}", {k: partial(both_ways, of, T, B, D) for k, of in layers.items()}
 
 
 def render(document: dict[str, Any]) -> str:

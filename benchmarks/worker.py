@@ -7,14 +7,18 @@ import importlib
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from benchmarks import quiet, turns
+from benchmarks.page import ROOT
 from benchmarks.workloads import Workload
 
 # And what each imports.
@@ -24,41 +28,41 @@ FRAMEWORKS |= {"flax_linen": "flax.linen", "equinox": "equinox", "haiku": "haiku
 
 class Worker(contextlib.AbstractContextManager):
     """Runs functions in a process of its own, with `variables` in its environment: started at the
-    first, and again if it died. Ctrl-C does not reach it."""
+    first, and again if it died."""
 
     def __init__(self, **variables: str):
-        self.variables = {"JAX_PLATFORMS": "cpu", **variables}
-        self.process = 0
-        self.pool: ProcessPoolExecutor | None = None
+        self.variables, self.pool, self.process = {"JAX_PLATFORMS": "cpu", **variables}, None, 0
 
     def ask(self, function: Callable, *arguments: Any) -> Any:
         try:
             self.pool = self.pool or self._started()
             return self.pool.submit(function, *arguments).result()
         except BrokenProcessPool:
-            self.close()
-            raise turns.Failed(f"the worker died in {function.__name__}") from None
+            self.__exit__()
+            raise RuntimeError(f"the worker died in {function.__name__}") from None
 
     def _started(self) -> ProcessPoolExecutor:
-        before = dict(os.environ)
         pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _alone)
-        os.environ.update(self.variables)
-        try:
+        with mock.patch.dict(os.environ, self.variables):
             self.process = pool.submit(os.getpid).result()
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
         quiet.OURS.add(self.process)
         return pool
 
-    def close(self) -> None:
+    def __exit__(self, *_: object) -> None:
         if self.pool:
             self.pool.shutdown(cancel_futures=True)
         quiet.OURS.discard(self.process)
         self.pool = None
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+
+def process(*words: str) -> tuple[float, str]:
+    """Python with these words, alone: seconds from its start to its end, and what it printed."""
+    own = {"JAX_PLATFORMS": "cpu", "PYTHONPATH": str(ROOT)}
+    start, how = time.perf_counter(), {"cwd": ROOT, "env": os.environ | own}
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, **how)
+    if done.returncode:
+        raise RuntimeError((done.stderr or done.stdout).strip()[-300:])
+    return time.perf_counter() - start, done.stdout
 
 
 # In the worker.
@@ -76,18 +80,17 @@ _KEPT: dict[str, turns.Contestant] = {}
 def _built(framework: str, w: Workload) -> tuple[Any, Callable[[], None], float]:
     """The program of a workload, its call, and the seconds of the set-up: the params in the
     framework's form, and the optimizer's state, in a backend that has started."""
-    cases, programs = _imported(framework)
-    asked = cases.case(framework, w)
+    programs = _imported(framework)
+    asked = importlib.import_module("benchmarks.cases").case(framework, w)
     start = time.perf_counter()
     program = programs.build(framework, asked)
     return program, program.call(), time.perf_counter() - start
 
 
-def _imported(framework: str) -> tuple[Any, Any]:
+def _imported(framework: str) -> Any:
     importlib.import_module(FRAMEWORKS[framework])
     kind = "torch" if framework == "torch" else "jax"
-    programs = importlib.import_module(f"benchmarks.programs_{kind}")
-    return importlib.import_module("benchmarks.cases"), programs
+    return importlib.import_module(f"benchmarks.programs_{kind}")
 
 
 def build(framework: str, w: Workload, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -96,14 +99,15 @@ def build(framework: str, w: Workload, key: str) -> tuple[dict[str, Any], dict[s
     _KEPT.clear()
     gc.collect()
     program, call, _ = _built(framework, w)
-    _KEPT[key] = turns.contestant(call)
-    return _KEPT[key].facts, program.probe(w)
+    return _kept(key, call), program.probe(w)
 
 
 def build_bound(w: Workload, key: str) -> dict[str, Any]:
-    from benchmarks import bounds
+    return _kept(key, importlib.import_module("benchmarks.bounds").call(w))
 
-    _KEPT[key] = turns.contestant(bounds.call(w))
+
+def _kept(key: str, call: Callable[[], Any]) -> dict[str, Any]:
+    _KEPT[key] = turns.contestant(call)
     return _KEPT[key].facts
 
 
@@ -111,13 +115,13 @@ def turn(key: str) -> turns.Numbers:
     return _KEPT[key].turn()
 
 
-def first_call(framework: str, w: Workload) -> turns.Numbers:
+def first_call(framework: str, w: Workload) -> dict[str, float]:
     """Seconds of the first call (trace, compile, run), and of the set-up before it."""
     _, call, set_up = _built(framework, w)
-    return {"first": [turns.contestant(call).facts["first"]], "set_up": [set_up]}
+    return {"first": turns.contestant(call).facts["first"], "set_up": set_up}
 
 
-def memory(framework: str, w: Workload) -> turns.Numbers:
+def memory(framework: str, w: Workload) -> dict[str, float]:
     """Bytes beyond the imports: the greatest while calls are made, compiling left out, and the
     greatest of all."""
     _imported(framework)
@@ -128,7 +132,7 @@ def memory(framework: str, w: Workload) -> turns.Numbers:
     _greatest_from_now()
     for _ in range(4):
         call()
-    return {"running": [_bytes("VmHWM") - before], "compiling": [compiling - before]}
+    return {"running": _bytes("VmHWM") - before, "compiling": compiling - before}
 
 
 def _greatest_from_now() -> int:

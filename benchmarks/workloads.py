@@ -39,7 +39,7 @@ class Workload:
 
     @property
     def directions(self) -> tuple[str, ...]:
-        return ("forward", "backward") if self.both_ways else ("forward",)
+        return ("forward", "backward")[: 1 + self.both_ways]
 
     @property
     def features(self) -> int:
@@ -47,7 +47,7 @@ class Workload:
         return self.H * len(self.directions)
 
     def input_size(self, level: int) -> int:
-        return self.D if level == 0 else self.features
+        return self.features if level else self.D
 
 
 def flops(w: Workload) -> int:

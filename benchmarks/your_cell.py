@@ -1,8 +1,6 @@
 """A cell of one's own: a minimal gated unit and an LSTM with peepholes, of which jaxrnn is told no
 more than a `step`, beside its plain scan and beside the same cell in Equinox and in Flax.
-
-    python -m benchmarks your_cell --wait 600    # forward, and forward and backward; in one process
-"""
+Forward, and forward and backward; in one process."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -14,32 +12,30 @@ import jax
 import jax.numpy as jnp
 
 import jaxrnn
+import jaxrnn.linen
 from benchmarks import page
+from benchmarks.options import drawn
 from benchmarks.options import facts as facts
-from benchmarks.turns import Build, Contestant, NotOffered, contestant
+from benchmarks.turns import Build, Contestant, contestant, offered
 
-ROUNDS = 10
 WITHIN = 3e-5  # of an array's greatest value
 PLAIN = "plain scan"
 CELLS: dict[str, Any] = {"MGU": jaxrnn.mgu, "LSTM with peepholes": jaxrnn.peephole_lstm}
 Walk = Callable[[Any, jax.Array], Any]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Own:
     """The four names of a cell, and nothing that says whose it is."""
 
-    cell: Any
+    init: Callable
+    initial_carry: Callable
+    step: Callable
     output_size: int
 
-    def init(self, key: jax.Array, input_size: int, dtype: Any = None) -> Any:
-        return self.cell.init(key, input_size, dtype)
 
-    def initial_carry(self, params: Any, batch_shape: tuple[int, ...] = ()) -> Any:
-        return self.cell.initial_carry(params, batch_shape)
-
-    def step(self, params: Any, carry: Any, x: jax.Array) -> Any:
-        return self.cell.step(params, carry, x)
+def own(cell: Any) -> Own:
+    return Own(cell.init, cell.initial_carry, cell.step, cell.output_size)
 
 
 def in_jaxrnn(cell: Own, engine: Any) -> Walk:
@@ -47,31 +43,20 @@ def in_jaxrnn(cell: Own, engine: Any) -> Walk:
     return lambda params, xs: layer.apply(params, None, xs)[1]
 
 
-class FlaxCell(nn.RNNCellBase):
-    cell: Own
-    num_feature_axes: Any = 1
-
-    @nn.compact
-    def __call__(self, carry: Any, x: jax.Array) -> Any:
-        return self.cell.step(self.param("own", self.cell.init, x.shape[-1]), carry, x)
-
-
 def in_flax(cell: Own) -> Walk:
-    rnn: Any = nn.RNN(FlaxCell(cell), time_major=True)
-
     def walk(params: Any, xs: jax.Array) -> Any:
+        rnn = nn.RNN(jaxrnn.linen.Cell(cell, xs.shape[-1]), time_major=True)
         start = cell.initial_carry(params, xs.shape[1:-1])
-        return rnn.apply({"params": {"cell": {"own": params}}}, xs, initial_carry=start)
+        tree = {"params": {"cell": {"cell": jaxrnn.linen.to_dict(params)}}}
+        return rnn.apply(tree, xs, initial_carry=start)
 
     return walk
 
 
 def in_equinox(cell: Own) -> Walk:
     """A module that sees one row, under vmap in the lax.scan that Equinox's documentation shows."""
-    try:
-        import equinox as eqx
-    except ImportError:
-        raise NotOffered("not installed") from None
+    offered("equinox")
+    import equinox as eqx
 
     class Module(eqx.Module):
         params: Any
@@ -94,7 +79,7 @@ BY: dict[str, Callable[[Own], Walk]] = {
 }
 
 
-def build(cell: Own, by: str, backward: bool, T: int, B: int, D: int) -> Contestant:
+def build(by: str, cell: Own, backward: bool, T: int, B: int, D: int) -> Contestant:
     """Refused where outputs or gradients are not those of the plain scan."""
 
     @partial(jax.jit, static_argnums=0)
@@ -102,15 +87,12 @@ def build(cell: Own, by: str, backward: bool, T: int, B: int, D: int) -> Contest
         ys, pull = jax.vjp(walk, params, xs)
         return ys, pull(dys)
 
-    key_params, key_xs, key_dys = jax.random.split(jax.random.key(1), 3)
-    params, xs = cell.init(key_params, D), jax.random.normal(key_xs, (T, B, D))
-    dys = jax.random.normal(key_dys, (T, B, cell.output_size))
-    walk, plain, given = BY[by](cell), BY[PLAIN](cell), (params, xs, dys)
+    walk, plain, given = BY[by](cell), BY[PLAIN](cell), drawn(cell, T, B, D)
     got, want = (jax.tree.leaves(pulled(each, *given)) for each in (walk, plain))
     off = [float(jnp.abs(a - b).max() / jnp.abs(b).max()) for a, b in zip(got, want, strict=True)]
     if not (error := max(off)) <= WITHIN:
         raise ValueError(f"{by} computes something else: off by {error:.1e}.")
-    run = partial(pulled, walk, *given) if backward else partial(jax.jit(walk), params, xs)
+    run = partial(pulled, walk, *given) if backward else partial(jax.jit(walk), *given[:2])
     return contestant(lambda: jax.block_until_ready(run()), error=error)
 
 
@@ -118,15 +100,13 @@ def rows(chosen: Any) -> Iterator[tuple[str, dict[str, Build]]]:
     T, B, D, H = facts(chosen)["sizes"]
     for name, cell in CELLS.items():
         for way in ("forward", "forward and backward"):
-            own, backward = Own(cell(H), H), "backward" in way
-            yield f"{name}, {way}", {by: partial(build, own, by, backward, T, B, D) for by in BY}
+            made = own(cell(H)), "backward" in way, T, B, D
+            yield f"{name}, {way}", {by: partial(build, by, *made) for by in BY}
 
 
 def render(document: dict[str, Any]) -> str:
     T, B, D, H = document["facts"]["sizes"]
     about = f"""T {T}, B {B}, {D} → {H}, float32. Milliseconds, the least and the median of all
 calls; × is the least over jaxrnn's. All compute the same, outputs and gradients."""
-    tables = [
-        f"## {k}\n\n{page.compared('by', of, 'jaxrnn')}" for k, of in document["rows"].items()
-    ]
+    tables = page.compared("by", document["rows"], "jaxrnn")
     return page.page("A cell of one's own", document, about, *tables)

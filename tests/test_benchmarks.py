@@ -64,8 +64,8 @@ def test_jaxrnn_worker_is_checked_and_a_mismatch_is_an_error():
             assert made.facts["error"] < cases.TOLERANCE
             assert min(made.turn()["seconds"]) > 0
         wrong = {(cases.cell_of("jaxrnn", by_name(name)), False): {"out": np.ones((1, 5, 3, 8))}}
-        row = turns.Row({"jaxrnn": lambda: cpu.checked(worker, "jaxrnn", by_name(name), wrong)})
-    row.run(rounds=1, patient=False)
+        build = {"jaxrnn": lambda: cpu.checked(worker, "jaxrnn", by_name(name), wrong)}
+        row = turns.Row(build, rounds=1, patient=False)
     assert "ValueError: out is off by" in row.told["jaxrnn"]["failed"]
     assert page.errors({"rows": {name: row.told}}) and not row.taken["jaxrnn"]
 
@@ -107,8 +107,8 @@ def test_a_cell_of_ones_own_is_the_same_everywhere(monkeypatch):
     with jax.numpy_rank_promotion("allow"):  # as users have it
         for cell in your_cell.CELLS.values():
             for by in ("jaxrnn", "Flax"):
-                your_cell.build(your_cell.Own(cell(6), 6), by, True, 5, 3, 6)
-        right = your_cell.in_flax(your_cell.Own(cell(6), 6))
+                your_cell.build(by, your_cell.own(cell(6)), True, 5, 3, 6)
+        right = your_cell.in_flax(your_cell.own(cell(6)))
         monkeypatch.setitem(your_cell.BY, "Flax", lambda cell: lambda p, xs: 2 * right(p, xs))
         with pytest.raises(ValueError, match="Flax computes something else"):
-            your_cell.build(your_cell.Own(cell(6), 6), "Flax", True, 5, 3, 6)
+            your_cell.build("Flax", your_cell.own(cell(6)), True, 5, 3, 6)
