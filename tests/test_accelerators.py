@@ -14,6 +14,7 @@ import pytest
 from _family import CELLS
 from _table import AROUND, LAYERS
 from jax import export
+from jax.extend.core import jaxprs_in_params
 
 import jaxrnn
 from jaxrnn import serving, training
@@ -91,6 +92,32 @@ def test_a_cell_that_is_linear_in_its_carry_has_no_loop(name):
     program, *given = learn(jaxrnn.unroll(getattr(jaxrnn, name)(4)))
     assert "stablehlo.while" not in lowered(program, *given, on="cuda")
     assert "stablehlo.while" in lowered(program, *given, on="cpu")
+
+
+def in_loops(program, inside=False):
+    """The equations of a jaxpr that lie in its loops."""
+    for e in program.eqns:
+        if inside:
+            yield e
+        if e.primitive.name == "remat2":  # forward mode's, which no gradient runs
+            continue
+        for part in jaxprs_in_params(e.params):
+            yield from in_loops(part, inside or e.primitive.name == "scan")
+
+
+def test_no_loop_on_a_gpu_rounds_a_weight():
+    """XLA would leave it there: a matrix rounded anew at each step."""
+    layer = jaxrnn.unroll(jaxrnn.lstm(5), matmul_dtype="bfloat16")
+    params, xs = layer.init(jax.random.key(0), I), jnp.ones((7, 2, I))
+    with traced_for("cuda"):
+        gradient = jax.grad(lambda p: layer.apply(p, None, xs)[1].sum())
+        program = jax.make_jaxpr(gradient)(params).jaxpr
+    rounded = [
+        e.invars[0].aval.shape
+        for e in in_loops(program)
+        if e.primitive.name == "convert_element_type" and e.params["new_dtype"] == jnp.bfloat16
+    ]
+    assert rounded and params.w_h.shape not in rounded
 
 
 def test_the_platform_is_that_of_the_default_device(monkeypatch):

@@ -356,6 +356,15 @@ def test_a_run_that_is_finished_says_so(run, char_lm, tmp_path, capsys):
     assert "has its 2 epochs: more by --epochs COUNT" in capsys.readouterr().out
 
 
+def test_to_go_on_asks_for_as_many_epochs_as_the_run_was_asked_last(run, prepared, tmp_path):
+    assert run("mine") == 0
+    import follow  # pyright: ignore[reportMissingImports]
+
+    with follow.RunDir(tmp_path / "mine") as mine:
+        assert follow._epochs(prepared(), mine) == ""
+        assert follow._epochs(prepared(epochs=7), mine) == " --epochs 7"
+
+
 def test_a_run_dir_may_begin_at_home(char_lm, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert char_lm.main(["tiny", "--run-dir=~/run"]) == 0
