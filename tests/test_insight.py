@@ -136,3 +136,12 @@ def test_bad_questions():
         jax.jit(lambda xs: insight.gradient_reach(layer, params, None, xs))(xs)
     with pytest.raises(ValueError, match="a time step at least"):
         insight.gate_saturation(layer, params, None, xs[:0])
+
+
+def test_a_model_is_no_layer_but_has_one():
+    model = jaxrnn.language_model(unroll(gru(2)), 5)
+    params = model.init(jax.random.key(0))
+    with pytest.raises(TypeError, match=r"take its `.layer`, and `params.layer`"):
+        insight.gradient_reach(model, params, None, jnp.zeros((3, 2), int))
+    with pytest.raises(TypeError, match=r"needs a layer, .* take its `.layer`"):
+        jaxrnn.estimate_bytes(model, 3, 2)

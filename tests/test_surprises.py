@@ -78,3 +78,11 @@ def test_check_cell_says_so(monkeypatch, capsys):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         testing.check_cell(jaxrnn.lstm(H))
+
+
+def test_what_a_check_does_not_take_is_told_by_its_own_name():
+    layer = jaxrnn.unroll(jaxrnn.gru(2))
+    with pytest.raises(TypeError, match=r"^check_cell needs a cell"):
+        jaxrnn.testing.check_cell(layer)
+    with pytest.raises(ValueError, match=r"`laws` must be one of .*, got 'mine'"):
+        jaxrnn.testing.check_layer(layer, laws=["mine"])
