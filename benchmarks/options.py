@@ -73,6 +73,9 @@ def render(document: dict[str, Any]) -> str:
     about = f"""Forward and backward pass, T {T}, B {B}, {D} → {H}, float32. Milliseconds, the least
 and the median of all calls; × is the least over that of nothing; memory is what XLA takes for
 temporaries."""
-    memory = lambda told: f"{told['memory'] / 1e6:.1f} MB"  # noqa: E731
+
+    def memory(told: dict[str, Any]) -> str:
+        return f"{told['memory'] / 1e6:.1f} MB"
+
     tables = page.compared("with", document["rows"], "nothing", memory=memory)
     return page.page("What the options cost", document, about, *tables)

@@ -89,7 +89,9 @@ def _stateless(function: Callable, *arguments: Any, **read: Any) -> Program:
 
 
 def _forward(case: Case, model: Model, given: Given) -> Program:
-    read = lambda out: {"out": np.asarray(out[1])}  # noqa: E731
+    def read(out: Any) -> dict[str, np.ndarray]:
+        return {"out": np.asarray(out[1])}
+
     return _stateless(model.apply, model.params, model.carry, given["xs"], read=read)
 
 

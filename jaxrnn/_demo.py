@@ -26,7 +26,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 
 def work(asked: argparse.Namespace) -> int:
-    """0 where the perplexity fell, 1 where it did not."""
+    """0; 1 where the perplexity ends higher than it began."""
     ids, vocab = text.encode(text.load_corpus("analects"), cut=CHARACTERS)
     cell = jaxrnn.gru(256, recurrent_bias=True, initializer="pytorch_uniform")
     layer = jaxrnn.unroll(cell)
