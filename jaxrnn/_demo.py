@@ -16,6 +16,7 @@ import jaxrnn
 from jaxrnn import _checks, text, training
 
 BATCH, STEPS, CHARACTERS, EVERY = 32, 35, 10_000, 8
+RATE, CLIP = 0.01, 0.01
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -28,9 +29,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def work(asked: argparse.Namespace) -> int:
     """0; 1 where the perplexity ends higher than it began."""
     ids, vocab = text.encode(text.load_corpus("analects"), cut=CHARACTERS)
-    cell = jaxrnn.gru(256, recurrent_bias=True, initializer="pytorch_uniform")
-    layer = jaxrnn.unroll(cell)
-    model = jaxrnn.language_model(layer, len(vocab), initializer="pytorch_uniform")
+    model = model_of(len(vocab))
     params = model.init(jax.random.key(0))
     count = sum(leaf.size for leaf in jax.tree.leaves(params))
     unigram = text.unigram_perplexity(ids, len(vocab))
@@ -39,7 +38,7 @@ def work(asked: argparse.Namespace) -> int:
     )
     print(f"gru(256), Adam: {count:,} parameters on {jax.default_backend()}", flush=True)
     start = model.initial_carry(params, (BATCH,))
-    adam = training.optimizer("adam", learning_rate=0.01, clip=0.01)
+    adam = training.optimizer("adam", learning_rate=RATE, clip=CLIP)
     state, seen = training.start(params, adam, start), []
     for epoch in range(1, asked.epochs + 1):
         begin = time.perf_counter()
@@ -51,6 +50,12 @@ def work(asked: argparse.Namespace) -> int:
             print(f"epoch {epoch}, perplexity {seen[-1]:.6g}, {seconds:.3f} s")
             print(f"  {_written(model, state.params, vocab, '子曰')}", flush=True)
     return 0 if seen[-1] <= seen[0] else 1
+
+
+def model_of(size: int) -> jaxrnn.LanguageModel:
+    """Of so many characters."""
+    cell = jaxrnn.gru(256, recurrent_bias=True, initializer="pytorch_uniform")
+    return jaxrnn.language_model(jaxrnn.unroll(cell), size, initializer="pytorch_uniform")
 
 
 def _written(model: jaxrnn.LanguageModel, params: Any, vocab: text.Vocabulary, prefix: str) -> str:

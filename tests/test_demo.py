@@ -4,10 +4,28 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from jaxrnn import _demo
 from jaxrnn.__main__ import main
+
+EXPERIMENTS = Path(__file__).parents[1] / "experiments"
+
+
+def test_its_settings_are_the_presets(monkeypatch):
+    monkeypatch.syspath_prepend(str(EXPERIMENTS))
+    import presets  # pyright: ignore[reportMissingImports]
+
+    preset = presets.find("gru-concise")
+    model, t = preset.settings.model, preset.settings.training
+    assert _demo.model_of(1002) == model.language_model(1002)
+    told = t.batch_size, t.num_steps, t.learning_rate, t.clip, t.optimizer, t.sampling, t.carried()
+    assert told == (
+        *(_demo.BATCH, _demo.STEPS, _demo.RATE, _demo.CLIP),
+        *("adam", "consecutive", "epoch"),
+    )
 
 
 def test_what_it_is_asked_is_checked(capsys):
