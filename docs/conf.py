@@ -16,6 +16,7 @@ from typing import Any
 import jax
 import latex2mathml.converter
 from docutils import nodes
+from jupyter_cache.cache.db import create_db
 
 import jaxrnn
 from jaxrnn.cells import CELLS
@@ -80,6 +81,8 @@ nb_execution_cache_path = str(EXECUTED)
 for path in EXECUTED.parent.glob("*"):
     if path != EXECUTED:
         shutil.rmtree(path, ignore_errors=True)
+EXECUTED.mkdir(parents=True, exist_ok=True)
+create_db(EXECUTED)  # here, once: two of Sphinx's processes that both create it fail
 
 
 def _emptied(name: str) -> Path:
