@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks import page, quiet, turns
 
-NAMES = ("cpu", "costs", "options", "walks", "your_cell", "end_to_end", "allocator", "accelerators")
+NAMES = ("cpu", "costs", "layers", "end_to_end", "accelerators")
 
 
 def listed() -> str:

@@ -7,18 +7,17 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
-from flax import nnx
 from jax.sharding import SingleDeviceSharding
 
-import jaxrnn
+from benchmarks import programs_jax
+from benchmarks.cases import case
 from benchmarks.kernels import devices, placed
+from benchmarks.workloads import Workload
 from jaxrnn import training
 from jaxrnn.engine import traced_for
 
 T, B, H, V, N = 35, 32, 256, 1027, 8
 LONG = 512
-FLAX: Any = {"lstm": nnx.OptimizedLSTMCell, "gru": nnx.GRUCell, "vanilla": nnx.SimpleCell}
 OURS, SCAN, NNX = LIBRARIES = ("jaxrnn", "plain scan", "flax.nnx")
 
 
@@ -41,7 +40,7 @@ def programs() -> Iterator[Program]:
             yield from (layer(f"{cell}, {way}", of, cell) for of in LIBRARIES)
     for cell in ("lstm", "gru"):
         name, products = f"{cell} bfloat16, training", f"{cell} with bfloat16 products, training"
-        yield from (layer(name, of, cell, dtype="bfloat16") for of in LIBRARIES)
+        yield from (layer(name, of, cell, dtype=jnp.bfloat16) for of in LIBRARIES)
         yield layer(products, OURS, cell, matmul_dtype="bfloat16")
         yield from (layer(f"{cell}, training, T = {LONG}", of, cell, LONG) for of in LIBRARIES)
     for cell in ("mingru", "lru"):
@@ -50,64 +49,33 @@ def programs() -> Iterator[Program]:
         yield from (epoch(f"{cell}, an epoch", of, cell) for of in LIBRARIES)
 
 
-def layer(
-    name: str, library: str, cell: str, steps: int = T, dtype: Any = "float32", **how: Any
-) -> Program:
-    apply, _, params, start = made(library, cell, 0, dtype, **how)
-    xs = jax.ShapeDtypeStruct((steps, B, H), dtype)
+def made(library: str, w: Workload, **how: Any) -> tuple[Any, programs_jax.Model]:
+    """The case, and the library's model of it."""
+    if library == NNX:
+        asked = case("flax_nnx", w, **how)
+        return asked, programs_jax.peer("flax_nnx", asked)
+    asked = case("jaxrnn", w, engine="scan" if library == SCAN else "auto", **how)
+    return asked, programs_jax.ours(asked)
 
-    def forward(params: Any, xs: Any) -> Any:
-        return apply(params, start, xs)[1]
 
-    def train(params: Any, xs: Any, dys: Any) -> Any:
-        ys, back = jax.vjp(forward, params, xs)
-        return ys, back(dys)
-
-    run, given = (forward, (params, xs)) if "forward" in name else (train, (params, xs, xs))
-    return Program(name, library, run, given)
+def layer(name: str, library: str, cell: str, steps: int = T, **how: Any) -> Program:
+    w = Workload(name, "forward" if "forward" in name else "backward", cell, steps, B, H, H)
+    asked, model = made(library, w, **how)
+    dtype = how.get("dtype", "float32")
+    xs = jax.ShapeDtypeStruct(asked.inputs["xs"].shape, dtype)
+    given = (model.params, model.carry, xs)
+    if w.kind == "forward":
+        return Program(name, library, partial(programs_jax.forward, model), given)
+    return Program(name, library, partial(programs_jax.backward, model), (*given, xs))
 
 
 def epoch(name: str, library: str, cell: str) -> Program:
     """`training.epoch` with Adam and clipping, of a model of one-hot tokens."""
-    _, loss, params, start = made(library, cell, V)
+    asked, model = made(library, Workload(name, "train", cell, T, B, V, H, V=V))
+    loss = partial(programs_jax.loss, model) if library == NNX else asked.model.loss
     adam = training.optimizer("adam", 0.01, clip=1.0)
-    state = jax.eval_shape(lambda p, c: training.start(p, adam, c), params, start)
+    state = jax.eval_shape(lambda p, c: training.start(p, adam, c), model.params, model.carry)
     tokens = jax.ShapeDtypeStruct((N, T, B), jnp.int32)
-
-    run = partial(training.epoch, loss, adam)
-    return Program(name, library, run, (state, tokens, tokens, start))
-
-
-def made(library: str, cell: str, vocabulary: int, dtype: Any = "float32", **how: Any) -> Any:
-    """apply; the loss where there is a vocabulary; the forms of params, and the first carry."""
-    if library == NNX:
-        return of_flax(cell, vocabulary, dtype)
-    engine, key = "scan" if library == SCAN else "auto", jax.random.key(0)
-    layer: Any = jaxrnn.unroll(getattr(jaxrnn, cell)(H), engine=engine, **how)
-    if not vocabulary:
-        return layer.apply, None, jax.eval_shape(lambda: layer.init(key, H, dtype)), None
-    lm = jaxrnn.language_model(layer, vocabulary)
-    params = jax.eval_shape(lambda: lm.init(key))
-    return lm.apply, lm.loss, params, jax.eval_shape(lambda p: lm.initial_carry(p, (B,)), params)
-
-
-def of_flax(cell: str, vocabulary: int, dtype: Any) -> Any:
-    rnn = FLAX[cell](vocabulary or H, H, dtype=jnp.dtype(dtype), rngs=nnx.Rngs(0))
-    rnn = nnx.RNN(rnn, time_major=True, return_carry=True)
-    head = [nnx.Linear(H, V, rngs=nnx.Rngs(0))] if vocabulary else []
-    form, params, rest = nnx.split(nnx.List([rnn, *head]), nnx.Param, ...)
-
-    def apply(params: Any, carry: Any, xs: Any) -> Any:
-        modules: Any = nnx.merge(form, params, rest)
-        rnn, *head = modules
-        carry, ys = rnn(xs, initial_carry=carry)
-        return carry, head[0](ys) if head else ys
-
-    def loss(params: Any, carry: Any, xs: Any, ys: Any) -> Any:
-        carry, logits = apply(params, carry, jax.nn.one_hot(xs, V))
-        losses = optax.softmax_cross_entropy_with_integer_labels(logits, ys)
-        return losses.mean(), jax.lax.stop_gradient(carry)
-
-    params = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, dtype), params)
-    zero = jnp.zeros((B, H), dtype)
-    return apply, loss, params, (zero, zero) if cell == "lstm" else zero
+    return Program(
+        name, library, partial(training.epoch, loss, adam), (state, tokens, tokens, model.carry)
+    )

@@ -19,11 +19,10 @@ os.environ["JAX_PLATFORMS"] = "cpu"  # before jax is imported: else it looks for
 os.environ["TPU_SKIP_MDS_QUERY"] = "1"
 
 import jax
-import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from benchmarks import kernels, page
-from benchmarks.accelerator_programs import LIBRARIES, OURS, B, H, N, Program, T, V, made, programs
+from benchmarks.accelerator_programs import LIBRARIES, OURS, B, H, N, Program, T, V, layer, programs
 from benchmarks.worker import Worker
 from jaxrnn.engine import traced_for
 
@@ -74,13 +73,12 @@ def counted(platform: str, chosen: Callable[[Program], bool]) -> dict[str, dict[
 
 def over_four(cell: str) -> dict[str, int]:
     """The collectives in a gradient whose batch lies on four H100s."""
-    mesh, (apply, _, params, _) = Mesh(kernels.devices("cuda", 4), ("data",)), made(OURS, cell, 0)
-    params = kernels.placed(params, NamedSharding(mesh, PartitionSpec()))
-    split = NamedSharding(mesh, PartitionSpec(None, "data"))
-    xs = jax.ShapeDtypeStruct((T, B, H), jnp.float32, sharding=split)
+    mesh, training = Mesh(kernels.devices("cuda", 4), ("data",)), layer("training", OURS, cell)
+    whole, split = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), (None, "data")))
+    params, _, xs, dys = training.given
+    given = kernels.placed(params, whole), None, *kernels.placed((xs, dys), split)
     with traced_for("cuda"):
-        gradient = jax.jit(jax.grad(lambda p, xs: apply(p, None, xs)[1].sum()))
-        return kernels.collectives(gradient.lower(params, xs).compile())
+        return kernels.collectives(jax.jit(training.run).lower(*given).compile())
 
 
 def one_by_one() -> dict[str, list[str]]:
@@ -118,11 +116,6 @@ def check(committed: dict[str, Any], pinned: dict[str, str]) -> int:
 
 
 def render(document: dict[str, Any]) -> str:
-    def rows(of: str, say: Callable[..., str]) -> str:
-        pairs = document[of].items()
-        lines = [[k, *(say(k, by[of]) if of in by else "" for of in LIBRARIES)] for k, by in pairs]
-        return page.table(("program", *LIBRARIES), lines)
-
     pinned = ", ".join(f"{name} {number}" for name, number in document["versions"].items())
     collectives = "; ".join(
         f"{cell}: {', '.join(f'{count} {name}' for name, count in of.items()) or 'none'}"
@@ -149,7 +142,7 @@ counters); launches beside the loops, an epoch's a minibatch; MiB of temporaries
 launches or more is one CUDA graph. `training` is the forward pass and the gradient of params and
 inputs.
 
-{rows("cuda", cuda_words)}
+{page.grid("program", document["cuda"], LIBRARIES, cuda_words)}
 
 Over four H100s, a data-parallel gradient has these collectives: {collectives}.
 
@@ -167,13 +160,15 @@ gives, and the operation that XLA named it for.
 
 Cycles that the compiler expects of a step of each loop; MiB of temporaries.
 
-{rows("tpu", tpu_words)}
+{page.grid("program", document["tpu"], LIBRARIES, tpu_words)}
 """
 
 
-def cuda_words(name: str, of: dict[str, Any]) -> str:
+def cuda_words(of: dict[str, Any] | None) -> str:
+    if not of:
+        return ""
     loops, outside = list(of["loops"]), of["outside"]
-    if "epoch" in name:
+    if len(loops) > 2:  # an epoch's own comes first
         outside = loops.pop(0)["launches"]
     steps = " + ".join(str(loop["launches"]) for loop in loops) or "no loop"
     inside = "; ".join(", ".join(str(loop[kind]) for kind in kernels.KINDS) for loop in loops)
@@ -181,7 +176,8 @@ def cuda_words(name: str, of: dict[str, Any]) -> str:
     return f"{steps}{inside}; {outside} beside; {of['temporaries'] / 2**20:.1f}"
 
 
-def tpu_words(name: str, of: dict[str, Any]) -> str:
-    loops = of["loops"][:-1] if "epoch" in name else of["loops"]  # the epoch's own comes last
-    cycles = " + ".join(f"{loop['cycles']:,}" for loop in loops) or "no loop"
-    return f"{cycles}; {of['temporaries'] / 2**20:.1f}"
+def tpu_words(of: dict[str, Any] | None) -> str:
+    if not of:
+        return ""
+    cycles = [f"{loop['cycles']:,}" for loop in of["loops"][:2]]  # an epoch's own comes last
+    return f"{' + '.join(cycles) or 'no loop'}; {of['temporaries'] / 2**20:.1f}"

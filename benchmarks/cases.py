@@ -1,9 +1,6 @@
-"""The same model for every framework, and what it must compute, by `jaxrnn.reference`.
-
-A framework computes some member of a cell's family. That member is a layer of ours here, whose
-params and inputs come from one seed, by NumPy; `jaxrnn.interop` takes them into the framework, and
-gradients back.
-"""
+"""The same model for every framework. A framework computes some member of a cell's family: that
+member is a layer of ours here, whose params and inputs come from one seed, by NumPy;
+`jaxrnn.interop` takes them into the framework, and gradients back."""
 
 import zlib
 from collections.abc import Callable
@@ -13,8 +10,7 @@ import jax
 import numpy as np
 
 import jaxrnn
-from benchmarks.workloads import Workload
-from jaxrnn import reference
+from benchmarks.workloads import CELLS, Workload
 
 Arrays = dict[str, np.ndarray]
 
@@ -24,6 +20,7 @@ TOLERANCE = 3e-5
 # Adam's first update is lr · sign(gradient) nearly: where a gradient is all but zero, rounding
 # chooses the sign. The loss after it is that much less certain.
 TOLERANCE_AFTER_UPDATE = 1e-3
+STEPS = {"train": 2, "generate": 5}  # that are looked at
 
 # Where a framework has no second bias, or of a GRU's only the candidate's part, inside r ⊙ (…).
 ONE_BIAS = {
@@ -48,12 +45,11 @@ class Case(NamedTuple):
 
 class Program(NamedTuple):
     """What a framework makes of a case. step: state -> state, what comes out, finished when it
-    returns. read: the arrays of what came out. gradient: where a step does not give it."""
+    returns. read: the arrays of what came out, by name."""
 
     start: Callable[[], Any]
     step: Callable[[Any], tuple[Any, Any]]
     read: Callable[[Any], Arrays] = lambda out: {"out": np.asarray(out)}
-    gradient: Callable[[], Arrays] = dict
 
     def call(self) -> Callable[[], None]:
         """Goes on from its own last state."""
@@ -61,53 +57,49 @@ class Program(NamedTuple):
         return lambda: states.append(self.step(states.pop())[0])
 
     def probe(self, w: Workload) -> Arrays:
-        """What it computes, by name: of a few steps."""
+        """What its first steps compute."""
         state, outs = self.start(), []
         for _ in range(STEPS.get(w.kind, 1)):
             state, out = self.step(state)
             outs.append(self.read(out))
-        return {name: np.stack([out[name] for out in outs]) for name in outs[0]} | self.gradient()
+        return {name: np.stack([out[name] for out in outs]) for name in outs[0]}
 
 
-STEPS = {"train": 2, "generate": 5}
-
-
-def case(framework: str, w: Workload) -> Case:
-    cell = cell_of(framework, w)
-    layer = jaxrnn.bidirectional(cell) if w.both_ways else jaxrnn.unroll(cell)
-    layer = layer if w.depth == 1 else jaxrnn.stack([layer] * w.depth)
-    model = jaxrnn.language_model(layer, w.V) if w.V else layer
-    return Case(w, model, None if w.kind == "gemm" else _params(framework, w, model), _inputs(w))
+def case(framework: str, w: Workload, dtype: Any = np.float32, **how: Any) -> Case:
+    """`how`: options of the layers."""
+    layer = jaxrnn.bidirectional if w.both_ways else jaxrnn.unroll
+    model: Any = layer(cell_of(framework, w), **how)
+    model = model if w.depth == 1 else jaxrnn.stack([model] * w.depth)
+    model = jaxrnn.language_model(model, w.V) if w.V else model
+    return Case(w, model, _params(framework, w, model, dtype), _inputs(w))
 
 
 def cell_of(framework: str, w: Workload) -> Any:
-    how: Any = {"recurrent_bias": (framework, w.cell) not in ONE_BIAS}
+    one = (framework, w.cell) in ONE_BIAS
+    how: Any = {"recurrent_bias": not one} if w.cell in CELLS else {}
     if framework == "haiku":
         how |= {"gru": {"reset": "before"}, "vanilla": {"activation": "relu"}}.get(w.cell, {})
     return getattr(jaxrnn, w.cell)(w.H, **how)
 
 
-def _params(framework: str, w: Workload, model: Any) -> Any:
+def _params(framework: str, w: Workload, model: Any, dtype: Any) -> Any:
     """U(-1/√H, 1/√H) throughout: at one place the same in every framework."""
 
     def draw(path: Any, a: Any) -> np.ndarray:
-        rng = np.random.default_rng(zlib.crc32(jax.tree_util.keystr(path).encode()))
-        return rng.uniform(-(w.H**-0.5), w.H**-0.5, a.shape).astype(np.float32)
+        name = jax.tree_util.keystr(path)
+        rng = np.random.default_rng(zlib.crc32(name.encode()))
+        drawn = rng.uniform(-(w.H**-0.5), w.H**-0.5, a.shape)
+        return trained(framework, w, name, drawn).astype(dtype)
 
     size = () if w.V else (w.D,)
     shapes = jax.eval_shape(lambda: model.init(jax.random.key(0), *size))
-    return _trained(framework, w, jax.tree_util.tree_map_with_path(draw, shapes))
+    return jax.tree_util.tree_map_with_path(draw, shapes)
 
 
-def _trained(framework: str, w: Workload, tree: Any) -> Any:
-    """Params or gradients, with zero where the framework has nothing to train."""
-
-    if (framework, w.cell) not in INSIDE:
-        return tree
-    inside = np.arange(3 * w.H) >= 2 * w.H
-    return jax.tree_util.tree_map_with_path(
-        lambda path, a: a * inside if jax.tree_util.keystr(path).endswith(".b_h") else a, tree
-    )
+def trained(framework: str, w: Workload, name: str, a: np.ndarray) -> np.ndarray:
+    """A param or its gradient: zero where the framework has nothing to train."""
+    inside = (framework, w.cell) in INSIDE and name.endswith(".b_h")
+    return a * (np.arange(3 * w.H) >= 2 * w.H) if inside else a
 
 
 def _inputs(w: Workload) -> Arrays:
@@ -122,49 +114,10 @@ def _inputs(w: Workload) -> Arrays:
     return {k: rng.standard_normal(shape, np.float32) for k, shape in shapes.items()}
 
 
-# What it must compute.
-
-
-def truth(framework: str, w: Workload) -> Arrays:
-    """What `Program.probe` must return."""
-    _, model, params, given = case(framework, w)
-    if w.kind == "gemm":
-        return {"out": np.asarray(given["a"], np.float64)[None] @ given["b"]}
-    twin = reference.twin(model)
-    if w.kind == "generate":  # logits, each argmax fed back
-        carry, said, token = None, [], given["tokens"]
-        for _ in range(STEPS["generate"]):
-            carry, logits, _ = twin.forward(params, carry, token)
-            said, token = [*said, logits], logits.argmax(-1)
-        return {"out": np.stack(said)}
-    if w.kind == "train":
-        batch = given["tokens"], given["targets"]
-        loss, _, gradient, _ = twin.loss_and_grad(params, None, *batch)
-        gradient = _trained(framework, w, gradient)
-        after = twin.loss(_updated(w, params, gradient), None, *batch)[0]
-        return {"out": np.array([loss, after]), **named(gradient)}
-    carry, ys, tape = twin.forward(params, None, given["xs"])
-    if w.kind == "forward":
-        return {"out": ys[None]}
-    still = jax.tree.map(np.zeros_like, carry)
-    gradient, _, dxs = twin.backward(params, tape, still, given["dys"])
-    found = {"out": ys, "dxs": dxs, **named(_trained(framework, w, gradient))}
-    return {name: a[None] for name, a in found.items()}
-
-
 def named(gradient: Any) -> Arrays:
     """Its arrays, each by its place in the params."""
     leaves = jax.tree_util.tree_leaves_with_path(gradient)
     return {f"d{jax.tree_util.keystr(path)}": np.asarray(leaf) for path, leaf in leaves}
-
-
-def _updated(w: Workload, params: Any, gradient: Any) -> Any:
-    """The first step of clipped SGD or Adam (whose moments, corrected, are then g and g²)."""
-    leaves, tree = jax.tree.flatten(params)
-    steps, _ = reference.clip_by_global_norm(jax.tree.leaves(gradient), w.clip)
-    if w.optimizer == "adam":
-        steps = [g / (np.abs(g) + 1e-8) for g in steps]
-    return tree.unflatten([p - w.learning_rate * g for p, g in zip(leaves, steps, strict=True)])
 
 
 def greatest_error(w: Workload, got: Arrays, want: Arrays) -> float:
@@ -172,10 +125,9 @@ def greatest_error(w: Workload, got: Arrays, want: Arrays) -> float:
     rounding explains, and where arrays differ in names or shapes."""
     shapes = [{name: a.shape for name, a in of.items()} for of in (got, want)]
     if shapes[0] != shapes[1]:
-        raise ValueError(f"it returns {shapes[0]} where the reference has {shapes[1]}.")
+        raise ValueError(f"it returns {shapes[0]} where the plain scan has {shapes[1]}.")
     errors = {k: float(np.max(np.abs(got[k] - a)) / np.max(np.abs(a))) for k, a in want.items()}
     for name, error in errors.items():
-        losses = w.kind == "train" and name == "out"
-        if not error <= (TOLERANCE_AFTER_UPDATE if losses else TOLERANCE):
+        if not error <= (TOLERANCE_AFTER_UPDATE if w.kind == "train" else TOLERANCE):
             raise ValueError(f"{name} is off by {error:.1e} of its greatest value.")
     return max(errors.values())

@@ -1,7 +1,8 @@
 """What a call costs before and beside its running time: imports, first calls, peak memory. Every
 number is of a fresh process, the processes in turn."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from benchmarks import page, worker
@@ -14,19 +15,15 @@ from benchmarks.workloads import CELLS, LENGTHS, Workload, select
 ROUNDS = 3
 WORDS = {"--frameworks": ONLY}
 # One layer's training step; six equal layers, beside one; and longer loops.
-LYRICS = (*(f"lyrics-{cell}" for cell in CELLS), "dense-lstm-256-backward")
-FIRST = (*LYRICS, "deep-6-lstm", *(f"growth-lstm-T{T}" for T in LENGTHS))
-MEMORY = (*LYRICS, "growth-lstm-T2048")
+NAMES = (*(f"lyrics-{cell}" for cell in CELLS), "dense-lstm-256-backward", "deep-6-lstm")
+NAMES += tuple(f"growth-lstm-T{T}" for T in LENGTHS)
 IMPORTS = ("jax", "jaxrnn", "flax.nnx", "flax.linen", "equinox", "haiku", "torch")
 
 
 def rows(chosen: Any) -> Iterator[tuple[str, dict[str, Build]]]:
     yield "import", {_title(module): once(_imported, module) for module in IMPORTS}
-    kinds = (("first call", FIRST, worker.first_call), ("memory", MEMORY, worker.memory))
-    for kind, names, of in kinds:
-        for w in select(names, chosen.toy)[1:]:
-            row = {name: once(_fresh, of, name, w) for name in chosen.frameworks}
-            yield f"{kind}, {w.name}", row
+    for w in select(NAMES, chosen.toy)[1:]:
+        yield w.name, {name: once(_fresh, name, w) for name in chosen.frameworks}
 
 
 def _title(module: str) -> str:
@@ -42,35 +39,28 @@ def _imported(module: str) -> dict[str, float]:
     return {"seconds": float(process("-c", code)[1])}
 
 
-def _fresh(of: Callable[..., dict[str, float]], framework: str, w: Workload) -> dict[str, float]:
+def _fresh(framework: str, w: Workload) -> dict[str, float]:
     offered(FRAMEWORKS[framework])
     with Worker() as one:
-        return one.ask(of, framework, w)
+        return one.ask(worker.costs, framework, w)
 
 
 def render(document: dict[str, Any]) -> str:
-    def block(kind: str, say: dict[str, Any], *what: str) -> str:
-        rows = {k.split(", ")[1]: of for k, of in document["rows"].items() if k.startswith(kind)}
-        names = [name for name in FRAMEWORKS if any(name in of for of in rows.values())]
+    seconds = partial(number, say="{:.2f}".format, unit=1)
+    megabytes = partial(number, of=("median",), say="{:.0f}".format, unit=1e6)
+    rows = dict(document["rows"])
+    imports = [[module, seconds(told)] for module, told in rows.pop("import").items()]
 
-        def both(told: Any) -> str:
-            found = [number(told, **say, what=each) for each in what]
-            return " / ".join(dict.fromkeys(found) if found[0] in ("–", "FAILED") else found)
+    def memory(told: Any) -> str:
+        return f"{megabytes(told, what='running')} / {megabytes(told, what='compiling')}"
 
-        lines = [[k, *(both(of.get(name)) for name in names)] for k, of in rows.items()]
-        return page.table(("workload", *names), lines)
-
-    second = {"say": "{:.2f}".format, "unit": 1}
-    megabyte = {"say": "{:.0f}".format, "unit": 1e6, "of": ("median",)}
-    imports = document["rows"].get("import", {}).items()
     return page.page(
         "First call, memory, import",
         document,
-        "## First call, in seconds: trace, compile and run / the set-up before it "
-        "(least of fresh processes)",
-        block("first call", second, "first", "set_up"),
+        "## First call, in seconds: trace, compile and run (least of fresh processes)",
+        page.grid("workload", rows, FRAMEWORKS, partial(seconds, what="first")),
         "## Peak memory beyond the imports, in MB: while running / while compiling",
-        block("memory", megabyte, "running", "compiling"),
+        page.grid("workload", rows, FRAMEWORKS, memory),
         "## Import, in seconds (least of fresh processes)",
-        page.table(("module", "seconds"), [[k, number(told, **second)] for k, told in imports]),
+        page.table(("module", "seconds"), imports),
     )

@@ -87,6 +87,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def grid(head: str, rows: dict[str, Any], names: Iterable[str], say: Callable[[Any], str]) -> str:
+    """What is to say of each row's contestants, side by side."""
+    lines = [[row, *(say(of.get(name)) for name in names)] for row, of in rows.items()]
+    return table((head, *names), lines)
+
+
 def least(told: dict[str, Any] | None, what: str = "seconds") -> float | None:
     return told[what]["least"] if told and what in told else None
 
@@ -114,17 +120,17 @@ def number(
     return " / ".join(say(told[what][k] / unit) for k in of) + flag
 
 
-def compared(head: str, rows: dict[str, Any], one: str, **more: Callable[[Any], str]) -> list[str]:
-    """A table of each row's contestants: least, median, the least over that of `one`, and what
+def compared(rows: dict[str, Any], **more: Callable[[Any], str]) -> list[str]:
+    """A table of each row's contestants: least, median, the least over that of the first, and what
     `more` says of each."""
     tables = []
     for title, row in rows.items():
-        lines = []
+        lines, first = [], least(next(iter(row.values())))
         for name, told in row.items():
             ms = [number(told, (k,), "{:.2f}".format) for k in ("least", "median")]
             rest = [say(told) if "turns" in told else "–" for say in more.values()]
-            lines.append([name, *ms, over(least(told), least(row[one])), *rest])
-        tables.append(f"## {title}\n\n{table((head, 'least', 'median', '×', *more), lines)}")
+            lines.append([name, *ms, over(least(told), first), *rest])
+        tables.append(f"## {title}\n\n{table(('', 'least', 'median', '×', *more), lines)}")
     return tables
 
 

@@ -12,14 +12,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from benchmarks.cases import Case, Program, named
+from benchmarks.cases import Arrays, Case, Program, case, named, trained
 from benchmarks.turns import NotOffered
+from benchmarks.workloads import Workload
 from jaxrnn import training
 from jaxrnn.interop._biases import Biases
 from jaxrnn.interop._form import form_of, natives_of
-
-jax.block_until_ready(jax.jit(lambda x: x + 1)(0.0))  # the backend starts before anything is timed
-Given = dict[str, jax.Array]
 
 
 class Model(NamedTuple):
@@ -50,8 +48,6 @@ def _walk(framework: str, library: Any, form: Any) -> Any:
 
 def peer(framework: str, case: Case) -> Model:
     """The head is one product and a bias, as it is in all of them."""
-    if case.w.kind == "gemm":
-        raise NotOffered("the peak is measured with jaxrnn and torch")
     if (framework, case.w.cell) == ("equinox", "vanilla"):
         raise NotOffered("Equinox has no vanilla cell")
     library: Any = importlib.import_module(f"jaxrnn.interop._{framework.removeprefix('flax_')}")
@@ -74,86 +70,97 @@ def peer(framework: str, case: Case) -> Model:
 
 
 def build(framework: str, case: Case) -> Program:
-    given = jax.tree.map(jnp.asarray, case.inputs)
     if case.w.kind == "gemm" and framework == "jaxrnn":
-        return _stateless(jnp.matmul, given["a"], given["b"])
-    model = ours(case) if framework == "jaxrnn" else peer(framework, case)
-    train = _train_ours if framework == "jaxrnn" else _train
-    kinds = {"forward": _forward, "backward": _backward, "train": train, "generate": _generate}
-    return kinds[case.w.kind](case, model, given)
+        return _stateless(jnp.matmul, *case.inputs.values())
+    if case.w.kind == "gemm":
+        raise NotOffered("the peak is measured with jaxrnn and torch")
+    if framework != "jaxrnn":
+        return _program(case, peer(framework, case), _train)
+    return _program(case, ours(case), _train_ours)
+
+
+def truth(framework: str, w: Workload) -> Arrays:
+    """What a framework's program must compute: a plain `lax.scan` of the cell, which the tests hold
+    to NumPy in float64, and its loss and updates by optax."""
+    plain = case(framework, w, engine="scan")
+    if w.kind == "gemm":
+        return {"out": np.matmul(*plain.inputs.values())[None]}
+    found = _program(plain, ours(plain), _train).probe(w)
+    return {name: trained(framework, w, name, a) for name, a in found.items()}
+
+
+def _program(case: Case, model: Model, train: Callable[..., Program]) -> Program:
+    given = jax.tree.map(jnp.asarray, case.inputs)
+    if case.w.kind == "forward":
+        return _stateless(partial(forward, model), model.params, model.carry, given["xs"])
+    if case.w.kind == "backward":
+        return _backward(model, given)
+    return (train if case.w.kind == "train" else _generate)(case, model, given)
 
 
 def _stateless(function: Callable, *arguments: Any, **read: Any) -> Program:
-    run = jax.jit(function)
-    return Program(lambda: None, lambda _: (None, jax.block_until_ready(run(*arguments))), **read)
+    run, given = jax.jit(function), jax.tree.map(jnp.asarray, arguments)
+    return Program(lambda: None, lambda _: (None, jax.block_until_ready(run(*given))), **read)
 
 
-def _forward(case: Case, model: Model, given: Given) -> Program:
-    def read(out: Any) -> dict[str, np.ndarray]:
-        return {"out": np.asarray(out[1])}
-
-    return _stateless(model.apply, model.params, model.carry, given["xs"], read=read)
+def forward(model: Model, params: Any, carry: Any, xs: jax.Array) -> jax.Array:
+    return model.apply(params, carry, xs)[1]
 
 
-def _backward(case: Case, model: Model, given: Given) -> Program:
-    def run(params, carry, xs, dys):
-        ys, pullback = jax.vjp(lambda params, xs: model.apply(params, carry, xs)[1], params, xs)
-        return ys, *pullback(dys)
+def backward(model: Model, params: Any, carry: Any, xs: jax.Array, dys: jax.Array) -> Any:
+    """ys, and the cotangents of params and xs."""
+    ys, pullback = jax.vjp(lambda params, xs: forward(model, params, carry, xs), params, xs)
+    return ys, *pullback(dys)
 
-    def read(out):
+
+def _backward(model: Model, given: Any) -> Program:
+    def read(out: Any) -> Arrays:
         ys, dparams, dxs = out
         return {"out": np.asarray(ys), "dxs": np.asarray(dxs), **named(model.back(dparams))}
 
-    return _stateless(run, model.params, model.carry, given["xs"], given["dys"], read=read)
+    arguments = model.params, model.carry, given["xs"], given["dys"]
+    return _stateless(partial(backward, model), *arguments, read=read)
 
 
-def _train(case: Case, model: Model, given: Given) -> Program:
+def loss(model: Model, params: Any, carry: Any, tokens: jax.Array, targets: jax.Array) -> Any:
+    """Of a language model: the mean, and the last carry."""
+    carry, logits = model.apply(params, carry, model.encode(tokens))
+    losses = optax.softmax_cross_entropy_with_integer_labels(logits, targets)
+    return losses.mean(), jax.lax.stop_gradient(carry)
+
+
+def _train(case: Case, model: Model, given: Any) -> Program:
     w = case.w
     update = {"adam": optax.adam, "sgd": optax.sgd}[w.optimizer](w.learning_rate)
     optimizer = optax.chain(optax.clip_by_global_norm(w.clip), update)
 
-    def loss(params, carry, tokens, targets):
-        logits = model.apply(params, carry, model.encode(tokens))[1]
-        return optax.softmax_cross_entropy_with_integer_labels(logits, targets).mean()
-
     @partial(jax.jit, donate_argnums=(0, 1))
     def run(params, state, *batch):
-        value, gradient = jax.value_and_grad(loss)(params, *batch)
+        told, gradient = jax.value_and_grad(partial(loss, model), has_aux=True)(params, *batch)
         updates, state = optimizer.update(gradient, state, params)
-        return (optax.apply_updates(params, updates), state), value
+        return (optax.apply_updates(params, updates), state), told[0]
 
     def start():
         params = jax.tree.map(jnp.array, model.params)
         return params, optimizer.init(params)
 
     batch = model.carry, given["tokens"], given["targets"]
-    gradient = jax.jit(jax.grad(loss))
-    return Program(
-        start,
-        lambda state: jax.block_until_ready(run(*state, *batch)),
-        gradient=lambda: named(model.back(gradient(model.params, *batch))),
-    )
+    return Program(start, lambda state: jax.block_until_ready(run(*state, *batch)))
 
 
-def _train_ours(case: Case, model: Model, given: Given) -> Program:
+def _train_ours(case: Case, model: Model, given: Any) -> Program:
     """One minibatch through `training.epoch`."""
-    w, lm, batch = case.w, case.model, (given["tokens"], given["targets"])
-    optimizer = training.optimizer(w.optimizer, w.learning_rate, w.clip)
-    xs, ys = (a[None] for a in batch)
-    gradient = jax.jit(jax.grad(lm.loss, has_aux=True))
+    optimizer = training.optimizer(case.w.optimizer, case.w.learning_rate, case.w.clip)
+    xs, ys = given["tokens"][None], given["targets"][None]
 
     def step(state):
-        state, report = training.epoch(lm.loss, optimizer, state, xs, ys, model.carry)
+        state, report = training.epoch(case.model.loss, optimizer, state, xs, ys, model.carry)
         return jax.block_until_ready((state, report.loss[0]))
 
-    return Program(
-        lambda: training.start(model.params, optimizer, model.carry),
-        step,
-        gradient=lambda: named(gradient(model.params, model.carry, *batch)[0]),
-    )
+    return Program(lambda: training.start(model.params, optimizer, model.carry), step)
 
 
-def _generate(case: Case, model: Model, given: Given) -> Program:
+def _generate(case: Case, model: Model, given: Any) -> Program:
     @jax.jit
     def run(params, carry, token):
         carry, logits = model.apply(params, carry, model.encode(token))

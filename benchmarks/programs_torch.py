@@ -2,7 +2,6 @@
 eagerly on as many threads as there are cores (its LSTM is then oneDNN's fused one), with fused
 optimizers. clip_grad_norm_ adds 1e-6 to the norm that it divides by."""
 
-import math
 import os
 from functools import partial
 from typing import Any
@@ -21,17 +20,11 @@ Given = dict[str, torch.Tensor]
 def build(framework: str, case: Case) -> Program:
     given = {k: torch.from_numpy(a) for k, a in case.inputs.items()}
     if case.w.kind == "gemm":
-        product = partial(torch.matmul, given["a"], given["b"], out=torch.empty(case.w.H, case.w.H))
+        product = partial(torch.matmul, *given.values(), out=torch.empty(case.w.H, case.w.H))
         return Program(lambda: None, lambda _: (None, product()))
     module = interop.to_torch(case.model, case.params).model
     kinds = {"forward": _forward, "backward": _backward, "train": _train, "generate": _generate}
     return kinds[case.w.kind](case.w, module, given)
-
-
-def _gradient(w: Any, module: nn.Module) -> Arrays:
-    grads = {name: p.grad for name, p in module.named_parameters()}
-    activation = "tanh" if w.cell == "vanilla" else None
-    return named(interop.from_torch(grads, activation=activation).params)
 
 
 def _forward(w: Any, module: nn.Module, given: Given) -> Program:
@@ -54,7 +47,10 @@ def _backward(w: Any, module: nn.Module, given: Given) -> Program:
 
     def read(ys: torch.Tensor) -> Arrays:
         assert xs.grad is not None
-        return {"out": ys.detach().numpy(), "dxs": xs.grad.numpy(), **_gradient(w, module)}
+        grads = {name: p.grad for name, p in module.named_parameters()}
+        activation = "tanh" if w.cell == "vanilla" else None
+        gradient = named(interop.from_torch(grads, activation=activation).params)
+        return {"out": ys.detach().numpy(), "dxs": xs.grad.numpy(), **gradient}
 
     return Program(lambda: None, step, read)
 
@@ -69,14 +65,9 @@ def _train(w: Any, module: nn.Module, given: Given) -> Program:
         module.load_state_dict(first)
         return make(module.parameters(), lr=w.learning_rate, fused=True)
 
-    def step(optimizer: Any) -> tuple[Any, float]:
-        return optimizer, update(module, optimizer, batch, w.clip)[0]
-
-    def gradient() -> Arrays:
-        update(module, start(), batch, math.inf)
-        return _gradient(w, module)
-
-    return Program(start, step, gradient=gradient)
+    return Program(
+        start, lambda optimizer: (optimizer, update(module, optimizer, batch, w.clip)[0])
+    )
 
 
 def _generate(w: Any, module: nn.Module, given: Given) -> Program:

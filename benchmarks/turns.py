@@ -34,16 +34,16 @@ class NotOffered(Exception):
 
 def contestant(call: Callable[[], Any], **facts: Any) -> Contestant:
     """Of a function, which is finished when it returns: its first call, two more, then turns."""
-    first, _, warm = (_seconds(call) for _ in range(3))
+    first, _, warm = (seconds(call) for _ in range(3))
     calls = min(MOST_CALLS, max(3, math.ceil(TURN / max(warm, 1e-6))))
 
     def turn() -> Numbers:
         gc.collect()
         gc.disable()
         call()
-        seconds = [_seconds(call) for _ in range(calls)]
+        taken = [seconds(call) for _ in range(calls)]
         gc.enable()
-        return {"seconds": seconds}
+        return {"seconds": taken}
 
     return Contestant(turn, facts | {"first": first})
 
@@ -62,7 +62,7 @@ def offered(module: str) -> None:
         raise NotOffered("not installed")
 
 
-def _seconds(call: Callable[[], Any]) -> float:
+def seconds(call: Callable[[], Any]) -> float:
     start = time.perf_counter()
     call()
     return round(time.perf_counter() - start, 7)

@@ -77,62 +77,56 @@ def _alone() -> None:
 _KEPT: dict[str, turns.Contestant] = {}
 
 
-def _built(framework: str, w: Workload) -> tuple[Any, Callable[[], None], float]:
-    """The program of a workload, its call, and the seconds of the set-up: the params in the
-    framework's form, and the optimizer's state, in a backend that has started."""
-    programs = _imported(framework)
-    asked = importlib.import_module("benchmarks.cases").case(framework, w)
-    start = time.perf_counter()
-    program = programs.build(framework, asked)
-    return program, program.call(), time.perf_counter() - start
-
-
 def _imported(framework: str) -> Any:
     importlib.import_module(FRAMEWORKS[framework])
     kind = "torch" if framework == "torch" else "jax"
     return importlib.import_module(f"benchmarks.programs_{kind}")
 
 
-def build(framework: str, w: Workload, key: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Builds it, and keeps it for `turn` until another workload is built. Returns its facts, and
-    the arrays that it computes."""
+def _built(framework: str, w: Workload) -> Any:
+    case = importlib.import_module("benchmarks.cases").case(framework, w)
+    return _imported(framework).build(framework, case)
+
+
+def build(framework: str, w: Workload) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Builds it, and keeps it for `turn` until another is built. Returns its facts, and the arrays
+    that it computes."""
     _KEPT.clear()
     gc.collect()
-    program, call, _ = _built(framework, w)
-    return _kept(key, call), program.probe(w)
+    program = _built(framework, w)
+    return _kept(framework, program.call()), program.probe(w)
 
 
-def build_bound(w: Workload, key: str) -> dict[str, Any]:
-    return _kept(key, importlib.import_module("benchmarks.bounds").call(w))
+def build_bound(name: str, w: Workload) -> dict[str, Any]:
+    return _kept(name, importlib.import_module("benchmarks.bounds").call(w))
 
 
-def _kept(key: str, call: Callable[[], Any]) -> dict[str, Any]:
-    _KEPT[key] = turns.contestant(call)
-    return _KEPT[key].facts
+def _kept(name: str, call: Callable[[], Any]) -> dict[str, Any]:
+    _KEPT[name] = turns.contestant(call)
+    return _KEPT[name].facts
 
 
-def turn(key: str) -> turns.Numbers:
-    return _KEPT[key].turn()
+def turn(name: str) -> turns.Numbers:
+    return _KEPT[name].turn()
 
 
-def first_call(framework: str, w: Workload) -> dict[str, float]:
-    """Seconds of the first call (trace, compile, run), and of the set-up before it."""
-    _, call, set_up = _built(framework, w)
-    return {"first": turns.contestant(call).facts["first"], "set_up": set_up}
+def truth(framework: str, w: Workload) -> dict[str, Any]:
+    return importlib.import_module("benchmarks.programs_jax").truth(framework, w)
 
 
-def memory(framework: str, w: Workload) -> dict[str, float]:
-    """Bytes beyond the imports: the greatest while calls are made, compiling left out, and the
-    greatest of all."""
+def costs(framework: str, w: Workload) -> dict[str, float]:
+    """Of a new process: seconds of the first call (trace, compile, run); and bytes beyond the
+    imports, the greatest of all, and while calls are made, compiling left out."""
     _imported(framework)
     before = _greatest_from_now()
-    _, call, _ = _built(framework, w)
-    call()
+    call = _built(framework, w).call()
+    first = turns.seconds(call)
     compiling = _bytes("VmHWM")
     _greatest_from_now()
     for _ in range(4):
         call()
-    return {"running": _bytes("VmHWM") - before, "compiling": compiling - before}
+    running = _bytes("VmHWM")
+    return {"first": first, "running": running - before, "compiling": compiling - before}
 
 
 def _greatest_from_now() -> int:

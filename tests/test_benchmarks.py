@@ -1,4 +1,4 @@
-"""The benchmarks, at toy sizes: what is timed is what the reference computes, and the bound has the
+"""The benchmarks, at toy sizes: what is timed is what a plain scan computes, and the bound has the
 products that it says. Nothing here looks at a clock."""
 
 import dataclasses
@@ -6,6 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import chex
 import jax
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import __main__ as command
-from benchmarks import bounds, cases, cpu, page, turns, workloads, your_cell
+from benchmarks import bounds, cases, cpu, layers, page, turns, workloads
 from benchmarks.worker import Worker
 from benchmarks.workloads import WORKLOADS, Workload, flops, toy
 
@@ -60,11 +61,11 @@ def test_no_product_of_the_bound_is_compiled_away(name):
 def test_jaxrnn_worker_is_checked_and_a_mismatch_is_an_error():
     with Worker() as worker:
         for name in ("lyrics-gru", "dense-lstm-256-forward"):
-            made = cpu.checked(worker, "jaxrnn", by_name(name), {})
+            made = cpu.checked(worker, {}, by_name(name), "jaxrnn", worker)
             assert made.facts["error"] < cases.TOLERANCE
             assert min(made.turn()["seconds"]) > 0
         wrong = {(cases.cell_of("jaxrnn", by_name(name)), False): {"out": np.ones((1, 5, 3, 8))}}
-        build = {"jaxrnn": lambda: cpu.checked(worker, "jaxrnn", by_name(name), wrong)}
+        build = {"jaxrnn": lambda: cpu.checked(worker, wrong, by_name(name), "jaxrnn", worker)}
         row = turns.Row(build, rounds=1, patient=False)
     assert "ValueError: out is off by" in row.told["jaxrnn"]["failed"]
     assert page.errors({"rows": {name: row.told}}) and not row.taken["jaxrnn"]
@@ -101,14 +102,15 @@ def test_a_page_is_what_its_summary_says(name, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.float32(only=True)  # as it is measured
-def test_a_cell_of_ones_own_is_the_same_everywhere(monkeypatch):
-    """Contestants that compute something else are refused."""
+@pytest.mark.parametrize("name", layers.OWN)
+@pytest.mark.parametrize("by", ["jaxrnn", "Flax"])
+def test_a_cell_of_ones_own_is_the_same_everywhere(name, by):
+    """What is timed side by side computes the same."""
+    cell = layers.OWN[name](6)
+    own = layers.Own(*(getattr(cell, field) for field in layers.NAMES))
+    params, xs = own.init(jax.random.key(0), 6), jax.random.normal(jax.random.key(1), (5, 3, 6))
     with jax.numpy_rank_promotion("allow"):  # as users have it
-        for cell in your_cell.CELLS.values():
-            for by in ("jaxrnn", "Flax"):
-                your_cell.build(by, your_cell.own(cell(6)), True, 5, 3, 6)
-        right = your_cell.in_flax(your_cell.own(cell(6)))
-        monkeypatch.setitem(your_cell.BY, "Flax", lambda cell: lambda p, xs: 2 * right(p, xs))
-        with pytest.raises(ValueError, match="Flax computes something else"):
-            your_cell.build("Flax", your_cell.own(cell(6)), True, 5, 3, 6)
+        (got, got_pull), (want, want_pull) = (
+            jax.vjp(layers.BY[each](own), params, xs) for each in (by, 'engine="scan"')
+        )
+        chex.assert_trees_all_close((got, got_pull(want)), (want, want_pull(want)), rtol=1e-5)

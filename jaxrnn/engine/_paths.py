@@ -61,7 +61,7 @@ def _linear_fits(question: Question) -> str | None:
 
 def _associative_fits(question: Question) -> str | None:
     """Where nobody asks for it, where it was measured to be faster: on two cores a loop wins at
-    every length (`python -m benchmarks walks`)."""
+    every length (`python -m benchmarks layers`)."""
     why = _linear_fits(question)
     if why is None and question.engine == "auto" and question.platform == "cpu":
         return "on a CPU a loop is faster."
