@@ -15,7 +15,7 @@ from typing import Any
 
 from benchmarks import page, quiet, turns
 
-NAMES = ("cpu", "costs", "layers", "end_to_end", "accelerators")
+NAMES = ("cpu", "costs", "layers", "accelerators")
 
 
 def listed() -> str:

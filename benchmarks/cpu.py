@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmarks import cases, page, worker
 from benchmarks.page import digits, least, number, over
+from benchmarks.programs_jax import truth
 from benchmarks.turns import Build, Contestant, NotOffered, offered
 from benchmarks.worker import FRAMEWORKS, Worker
 from benchmarks.workloads import CELLS, PEAK, WORKLOADS, Workload, flops, select
@@ -65,7 +66,7 @@ def checked(
     told, got = one.ask(worker.build, framework, w)
     member = cases.cell_of(framework, w), (framework, w.cell) in cases.INSIDE
     if member not in truths:
-        truths[member] = judge.ask(worker.truth, framework, w)
+        truths[member] = judge.ask(truth, framework, w)
     told |= {"error": cases.greatest_error(w, got, truths[member]), "flops": flops(w)}
     told |= {"note": cases.NOTES.get((framework, w.cell), "")}
     return Contestant(partial(one.ask, worker.turn, framework), told)

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.nn.functional import cross_entropy
 
 from benchmarks.cases import Arrays, Case, Program, named
-from benchmarks.torch_char_lm import update
 from jaxrnn import interop
 
 torch.set_num_threads(len(os.sched_getaffinity(0)))
@@ -57,7 +57,7 @@ def _backward(w: Any, module: nn.Module, given: Given) -> Program:
 
 def _train(w: Any, module: nn.Module, given: Given) -> Program:
     """Its state is the optimizer; the params are those of the module, which `start` takes back."""
-    batch = given["tokens"].long(), given["targets"].long()
+    tokens, targets = given["tokens"].long(), given["targets"].long()
     make = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}[w.optimizer]
     first = {k: v.clone() for k, v in module.state_dict().items()}
 
@@ -65,9 +65,15 @@ def _train(w: Any, module: nn.Module, given: Given) -> Program:
         module.load_state_dict(first)
         return make(module.parameters(), lr=w.learning_rate, fused=True)
 
-    return Program(
-        start, lambda optimizer: (optimizer, update(module, optimizer, batch, w.clip)[0])
-    )
+    def step(optimizer: Any) -> tuple[Any, float]:
+        optimizer.zero_grad()
+        loss = cross_entropy(module(tokens)[0].flatten(0, 1), targets.flatten())
+        loss.backward()
+        nn.utils.clip_grad_norm_(module.parameters(), w.clip)
+        optimizer.step()
+        return optimizer, loss.item()
+
+    return Program(start, step)
 
 
 def _generate(w: Any, module: nn.Module, given: Given) -> Program:

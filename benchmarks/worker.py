@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from benchmarks import quiet, turns
+from benchmarks import bounds, cases, quiet, turns
 from benchmarks.page import ROOT
 from benchmarks.workloads import Workload
 
@@ -77,32 +77,24 @@ def _alone() -> None:
 _KEPT: dict[str, turns.Contestant] = {}
 
 
-def _imported(framework: str) -> Any:
+def _programs(framework: str) -> Any:
     importlib.import_module(FRAMEWORKS[framework])
     kind = "torch" if framework == "torch" else "jax"
     return importlib.import_module(f"benchmarks.programs_{kind}")
 
 
-def _built(framework: str, w: Workload) -> Any:
-    case = importlib.import_module("benchmarks.cases").case(framework, w)
-    return _imported(framework).build(framework, case)
-
-
-def build(framework: str, w: Workload) -> tuple[dict[str, Any], dict[str, Any]]:
+def build(framework: str, w: Workload) -> tuple[dict[str, Any], cases.Arrays]:
     """Builds it, and keeps it for `turn` until another is built. Returns its facts, and the arrays
     that it computes."""
     _KEPT.clear()
     gc.collect()
-    program = _built(framework, w)
-    return _kept(framework, program.call()), program.probe(w)
+    program = _programs(framework).build(framework, cases.case(framework, w))
+    _KEPT[framework] = turns.contestant(program.call())
+    return _KEPT[framework].facts, program.probe(w)
 
 
 def build_bound(name: str, w: Workload) -> dict[str, Any]:
-    return _kept(name, importlib.import_module("benchmarks.bounds").call(w))
-
-
-def _kept(name: str, call: Callable[[], Any]) -> dict[str, Any]:
-    _KEPT[name] = turns.contestant(call)
+    _KEPT[name] = turns.contestant(bounds.call(w))
     return _KEPT[name].facts
 
 
@@ -110,16 +102,12 @@ def turn(name: str) -> turns.Numbers:
     return _KEPT[name].turn()
 
 
-def truth(framework: str, w: Workload) -> dict[str, Any]:
-    return importlib.import_module("benchmarks.programs_jax").truth(framework, w)
-
-
 def costs(framework: str, w: Workload) -> dict[str, float]:
     """Of a new process: seconds of the first call (trace, compile, run); and bytes beyond the
     imports, the greatest of all, and while calls are made, compiling left out."""
-    _imported(framework)
+    programs = _programs(framework)
     before = _greatest_from_now()
-    call = _built(framework, w).call()
+    call = programs.build(framework, cases.case(framework, w)).call()
     first = turns.seconds(call)
     compiling = _bytes("VmHWM")
     _greatest_from_now()
