@@ -27,6 +27,14 @@ def apply(
     noise = {} if key is None else {"key": key}  # a layer of one's own may take none
     if not batch_major:
         return layer.apply(params, carry, xs, lengths=lengths, mask=mask, resets=resets, **noise)
+    try:
+        return _transposed(layer, params, carry, xs, lengths, mask, resets, noise)
+    except ValueError as error:
+        error.add_note(f"(xs was given batch-major, as {np.shape(xs)}; the layer sees time first)")
+        raise
+
+
+def _transposed(layer, params, carry, xs, lengths, mask, resets, noise) -> tuple[Carry, jax.Array]:
     _checks.batch_shape_of(xs)
     time = -1 if _checks.is_tokens(xs) else -2
     xs = jnp.moveaxis(jnp.asarray(xs), time, 0)

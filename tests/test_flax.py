@@ -529,6 +529,13 @@ def test_the_layers_own_messages_come_through(batch_major, either, getkey):
         module(params, jnp.ones((T, T, I)), LSTM.initial_carry(params, (T + 1,)))
 
 
+def test_batch_major_errors_tell_the_shape_that_was_given(either, getkey):
+    params = some_params(getkey(), LSTM)
+    with pytest.raises(ValueError, match="has 5 features, but LSTM") as caught:
+        either(LSTM, params, jnp.ones((B, T, I + 1)), batch_major=True)
+    assert f"given batch-major, as ({B}, {T}, {I + 1})" in "".join(caught.value.__notes__)
+
+
 # What they promise
 
 

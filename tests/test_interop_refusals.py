@@ -10,6 +10,7 @@ import sys
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -31,8 +32,9 @@ from jaxrnn import (
 from jaxrnn.__main__ import main
 from jaxrnn.interop import InteropError, _equinox
 from jaxrnn.interop._biases import Biases
-from jaxrnn.interop._form import form_of, natives_of
+from jaxrnn.interop._form import BATCH_FIRST, form_of, natives_of
 from jaxrnn.interop._result import Answer, by_jax, verified
+from jaxrnn.testing import same
 
 two = {"recurrent_bias": True}
 WRITERS = {name: getattr(interop, f"to_{name}") for name in interop._LIBRARIES}
@@ -432,6 +434,35 @@ def test_16_bits_of_torch_are_verified():
     for dtype in (torch.bfloat16, torch.float16):
         found = interop.from_torch(torch.nn.GRU(3, 4, dtype=dtype), verify=True)
         assert found.differences.largest < 2e-2
+
+
+@pytest.mark.parametrize("library", ["keras", "nnx"])
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, np.float16])
+def test_16_bits_go_there_and_back(library, dtype):
+    """Both begin with orthogonal matrices, which a CPU cannot make in 16 bits."""
+    pytest.importorskip(PACKAGES.get(library, library))
+    layer = unroll(gru(4, "before") if library == "keras" else gru(4, recurrent_bias=False))
+    params = layer.init(jax.random.key(0), 3, dtype)
+    made = WRITERS[library](layer, params).model
+    back = getattr(interop, f"from_{library}")(made)
+    assert back.model == layer
+    same(back.params, params, 0)
+
+
+def test_a_batch_that_comes_first_is_noted():
+    from flax import linen, nnx
+
+    torch = pytest.importorskip("torch")
+    question = vanilla(4), vanilla(4).init(jax.random.key(0), 3, np.float32)
+    of_linen, of_nnx = interop.to_linen(*question), interop.to_nnx(*question)
+    for first in (False, True):
+        walked = linen.RNN(of_linen.model, time_major=not first)
+        for found in (
+            interop.from_torch(torch.nn.LSTM(3, 4, batch_first=first)),
+            interop.from_nnx(nnx.RNN(of_nnx.model, time_major=not first)),
+            interop.from_linen(walked, {"params": {"cell": of_linen.params["params"]}}),
+        ):
+            assert (BATCH_FIRST in found.notes) is first
 
 
 def test_a_language_model_of_torch_reads_batches_first_too():

@@ -70,11 +70,9 @@ def explain(cell: Cell, input_size: int | None = None) -> Explanation:
     _checks.cell("explain", cell)
     question = _question(cell, input_size)
     path, refused = take(question)
-    not_others = [f"not {name}: {why.removesuffix('.')}" for name, why in refused.items()]
-    chosen = "; ".join([path.name, *not_others]) + "." * bool(refused)
     r = question.reading
     told: tuple[str, ...] = ("unread",) * 7 if r is None else _told(r)
-    explanation = Explanation._make((_checks.quote(cell), *told, chosen))
+    explanation = Explanation._make((_checks.quote(cell), *told, _chosen(path.name, refused, told)))
     print(explanation)
     return explanation
 
@@ -107,6 +105,19 @@ def _told(r: Reading) -> tuple[str, ...]:
         _pairs.why_not(r) or "yes",
         _newton.why_not(r) or "each sees itself alone",
     )
+
+
+def _chosen(path: str, refused: dict[str, str], told: tuple[str, ...]) -> str:
+    """The path, and the others by the reason for which they were refused; one that was told by the
+    line `linear` is not told again."""
+    others: dict[str, list[str]] = {}
+    for name, why in refused.items():
+        others.setdefault(why, []).append(f"not {name}")
+    parts = [path]
+    for why, names in others.items():
+        reason = " (see linear)" if why in told else f": {why.removesuffix('.')}"
+        parts.append(", ".join(names) + reason)
+    return "; ".join(parts) + "." * bool(refused)
 
 
 def _operands(joint: Joint) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from jaxrnn import cells
 from jaxrnn._checks import quote
-from jaxrnn.interop._form import InteropError
+from jaxrnn.interop._form import BATCH_FIRST, InteropError
 
 
 def theirs(carry: Any) -> Any:
@@ -55,6 +55,11 @@ def check_merge(bidirectional: Any) -> None:
         )
     if getattr(bidirectional.backward_rnn, "reverse", False):
         raise InteropError("Bidirectional reverses its backward RNN itself: leave reverse=False.")
+
+
+def notes_of_axes(modules: Sequence[Any]) -> tuple[str, ...]:
+    """Of cells none: they have no time."""
+    return (BATCH_FIRST,) * (not all(getattr(module, "time_major", True) for module in modules))
 
 
 def modules(source: Any) -> list[Any]:

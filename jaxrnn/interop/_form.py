@@ -166,6 +166,7 @@ def _check_chain(form: Form) -> None:
 
 
 DROPPED = "dropout between levels is not carried over"
+BATCH_FIRST = "xs are (T, B, I) here, time first, and (B, T, I) there"
 
 
 def dropped(form: Form) -> set[str]:

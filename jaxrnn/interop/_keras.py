@@ -19,6 +19,7 @@ from jaxrnn._checks import quote
 from jaxrnn._language_model import HeadParams
 from jaxrnn.interop import _biases
 from jaxrnn.interop._form import (
+    BATCH_FIRST,
     CONTAINERS,
     DROPPED,
     Form,
@@ -111,6 +112,7 @@ def from_keras(source: Any, *, verify: bool = False) -> Result:
     params = as_params(natives.read(natives.arrays, read_cell, read_head))
     has_bias = all("bias" in walk.params for walk in natives.form.walks)
     notes.update(_biases.notes_of_missing(has_bias))
+    notes.update([BATCH_FIRST] * (not alone))
     differences = None
     if verify:
         differences = to_keras(model, params, bias=has_bias, verify=True).differences

@@ -35,6 +35,8 @@ def built(keras: Any, form: Form, level: tuple[Walk, ...], bias: bool) -> Any:
 
 def _one(keras: Any, walk: Walk, how: dict[str, Any], alone: bool, reverse: bool) -> Any:
     cell, how = walk.cell, dict(how)
+    if walk.params["kernel"].dtype.itemsize < 4:  # orthogonal ones are not to be had on a CPU
+        how["recurrent_initializer"] = "glorot_uniform"
     kind = {cells.Vanilla: "SimpleRNN", cells.GRU: "GRU", cells.LSTM: "LSTM"}[type(cell)]
     if isinstance(cell, cells.Vanilla):
         how["activation"] = cell.activation

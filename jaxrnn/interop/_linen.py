@@ -113,7 +113,8 @@ def from_linen(module: Any, variables: Any, *, verify: bool = False) -> Result:
     natives = Natives(Form(tuple(levels), alone=alone))
     model, params = natives.model(read_cell), as_params(natives.read(natives.arrays, read_cell))
     differences = to_linen(model, params, verify=True).differences if verify else None
-    return Result(model, params, _notes(natives.form, modules), differences)
+    notes = _notes(natives.form, modules) + _flax.notes_of_axes(modules)
+    return Result(model, params, notes, differences)
 
 
 def _notes(form: Form, modules: list[Any]) -> tuple[str, ...]:

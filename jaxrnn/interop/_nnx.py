@@ -75,7 +75,7 @@ def from_nnx(module: Any, *, verify: bool = False) -> Result:
     natives = Natives(Form(tuple(levels), alone=alone))
     model, params = natives.model(read_cell), as_params(natives.read(natives.arrays, read_cell))
     differences = to_nnx(model, params, verify=True).differences if verify else None
-    return Result(model, params, (), differences)
+    return Result(model, params, _flax.notes_of_axes(modules), differences)
 
 
 def _level(module: Any) -> tuple[Walk, ...]:
@@ -184,10 +184,9 @@ def _cell(cell: Any, native: Any) -> Any:
         how["activation_fn"] = {"tanh": jnp.tanh, "relu": jax.nn.relu}[cell.activation]
     if not isinstance(cell, cells.GRU):
         how["dtype"] = kernel.dtype
-    dtype = kernel.dtype
-    made = MADE[type(cell)](
-        kernel.shape[0], cell.hidden_size, param_dtype=dtype, rngs=nnx.Rngs(0), **how
-    )
+    # Orthogonal matrices, its own beginning, are not to be had in 16 bits on a CPU.
+    how |= {"param_dtype": kernel.dtype, "recurrent_kernel_init": nnx.initializers.zeros_init()}
+    made = MADE[type(cell)](kernel.shape[0], cell.hidden_size, rngs=nnx.Rngs(0), **how)
     for side, leaves in native.items():
         for leaf, a in leaves.items():
             getattr(getattr(made, side), leaf).set_value(jnp.asarray(a))

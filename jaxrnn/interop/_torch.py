@@ -18,6 +18,7 @@ from jaxrnn._language_model import HeadParams
 from jaxrnn.cells._vanilla import Activation
 from jaxrnn.interop import _biases
 from jaxrnn.interop._form import (
+    BATCH_FIRST,
     CONTAINERS,
     DROPPED,
     Form,
@@ -116,6 +117,7 @@ def from_torch(
     for module in taken:
         inside = modules.get(module.prefix.removesuffix("."))
         cell = module.cell(_activation(module, inside, activation))
+        notes.update([BATCH_FIRST] * bool(getattr(inside, "batch_first", False)))
         dropout = getattr(inside, "dropout", 0.0) if module.depth > 1 else 0.0
         if dropout and len(taken) > 1:
             notes.add(f"{DROPPED}: that of {module.prefix!r}")
