@@ -2,8 +2,13 @@
 python -m benchmarks page NAME   write its page again, from the JSON alone
 python -m benchmarks readme      write README's speed table, from results/cpu.json
 
-Exit status: 0 done, 1 something disagreed with the reference or failed, 2 bad input, 4 the machine
-is not quiet, 130 interrupted (what was finished is written)."""
+  cpu           jaxrnn beside torch, Flax, Equinox and Haiku
+  costs         imports, first calls, peak memory
+  layers        options, cells of one's own, walks of linear cells
+  accelerators  what XLA makes of it for an H100 and a TPU (`make accelerators`)
+
+Exit status: 0 done, 1 something disagreed or failed, 2 bad input, 4 the machine is not quiet, 130
+interrupted (what was finished is written)."""
 
 import argparse
 import importlib
@@ -16,16 +21,6 @@ from typing import Any
 from benchmarks import page, quiet, turns
 
 NAMES = ("cpu", "costs", "layers", "accelerators")
-
-
-def listed() -> str:
-    """A line each: how its docstring begins."""
-    lines = [__doc__ or "", ""]
-    for name in NAMES:
-        said = Path(__file__).with_name(f"{name}.py").read_text("utf-8").split('"""')[1]
-        first = said.partition("\n\n")[0].replace("\n", " ").partition(". ")[0]
-        lines.append(f"  {name:14}{first}")
-    return "\n".join(lines)
 
 
 def words(name: str, module: Any, given: list[str]) -> argparse.Namespace:
@@ -46,7 +41,7 @@ def words(name: str, module: Any, given: list[str]) -> argparse.Namespace:
     return chosen
 
 
-def measure(name: str, module: Any, chosen: argparse.Namespace, command: str) -> int:
+def measure(module: Any, chosen: argparse.Namespace, command: str) -> int:
     """Every row whole before the next, and written after each: its summary, and in an ignored file
     every single call."""
     facts = getattr(module, "facts", lambda _: {})(chosen)
@@ -58,29 +53,23 @@ def measure(name: str, module: Any, chosen: argparse.Namespace, command: str) ->
             one = turns.Row(builds, chosen.rounds, not chosen.force)
             document["rows"][row], raw[row] = one.told, one.taken
             print(f"{row}: " + ", ".join(f"{k} {page.number(v)} ms" for k, v in one.told.items()))
-            save(name, module, chosen.out, document, raw)
+            page.save(module, chosen.out, document, raw)
     except KeyboardInterrupt:
         document["interrupted"] = True
+        page.save(module, chosen.out, document, raw)
         return 130
     finally:
         rows.close()
-        save(name, module, chosen.out, document, raw)
     for error in (wrong := page.errors(document)):
         print(f"ERROR: {error}", file=sys.stderr)
     return 1 if wrong else 0
-
-
-def save(name: str, module: Any, out: Path, document: dict[str, Any], raw: Any) -> None:
-    page.write_whole(out, page.spread(document) + "\n")
-    page.write_whole(page.RUNS / f"{name}-calls.json", page.spread(raw) + "\n")
-    page.write_whole(out.with_suffix(".md"), module.render(document))
 
 
 def main(given: list[str]) -> int:
     again = given[:1] == ["page"]
     name, *rest = given[again:] or ["--help"]
     if name in ("-h", "--help"):
-        print(listed())
+        print(__doc__)
         return 0
     if name == "readme":
         return importlib.import_module("benchmarks.cpu").write_readme()
@@ -89,12 +78,10 @@ def main(given: list[str]) -> int:
     module = importlib.import_module(f"benchmarks.{name}")
     chosen = words(name, module, rest)
     if again:
-        document = json.loads(chosen.out.read_text(encoding="utf-8"))
-        page.write_whole(chosen.out.with_suffix(".md"), module.render(document))
+        page.save(module, chosen.out, json.loads(chosen.out.read_text(encoding="utf-8")))
         return 0
-    if hasattr(module, "run"):
-        return module.run(chosen)
-    return measure(name, module, chosen, shlex.join(["python", "-m", "benchmarks", *given]))
+    command = shlex.join(["python", "-m", "benchmarks", *given])
+    return module.run(chosen) if hasattr(module, "run") else measure(module, chosen, command)
 
 
 if __name__ == "__main__":

@@ -50,23 +50,21 @@ def programs() -> Iterator[Program]:
 
 
 def made(library: str, w: Workload, **how: Any) -> tuple[Any, programs_jax.Model]:
-    """The case, and the library's model of it."""
-    if library == NNX:
-        asked = case("flax_nnx", w, **how)
-        return asked, programs_jax.peer("flax_nnx", asked)
-    asked = case("jaxrnn", w, engine="scan" if library == SCAN else "auto", **how)
-    return asked, programs_jax.ours(asked)
+    """The case, which is one and the same for all, and the library's model of it."""
+    asked = case("flax_nnx", w, engine="scan" if library == SCAN else "auto", **how)
+    return asked, programs_jax.peer("flax_nnx", asked) if library == NNX else programs_jax.ours(
+        asked
+    )
 
 
 def layer(name: str, library: str, cell: str, steps: int = T, **how: Any) -> Program:
-    w = Workload(name, "forward" if "forward" in name else "backward", cell, steps, B, H, H)
-    asked, model = made(library, w, **how)
-    dtype = how.get("dtype", "float32")
-    xs = jax.ShapeDtypeStruct(asked.inputs["xs"].shape, dtype)
-    given = (model.params, model.carry, xs)
-    if w.kind == "forward":
-        return Program(name, library, partial(programs_jax.forward, model), given)
-    return Program(name, library, partial(programs_jax.backward, model), (*given, xs))
+    asked, model = made(library, Workload(name, "backward", cell, steps, B, H, H), **how)
+    xs = jax.ShapeDtypeStruct(asked.inputs["xs"].shape, how.get("dtype", "float32"))
+    if "forward" in name:
+        run = partial(programs_jax.forward, model, carry=model.carry)
+        return Program(name, library, run, (model.params, xs))
+    run = partial(programs_jax.backward, model, carry=model.carry)
+    return Program(name, library, run, (model.params, xs, xs))
 
 
 def epoch(name: str, library: str, cell: str) -> Program:
@@ -76,6 +74,5 @@ def epoch(name: str, library: str, cell: str) -> Program:
     adam = training.optimizer("adam", 0.01, clip=1.0)
     state = jax.eval_shape(lambda p, c: training.start(p, adam, c), model.params, model.carry)
     tokens = jax.ShapeDtypeStruct((N, T, B), jnp.int32)
-    return Program(
-        name, library, partial(training.epoch, loss, adam), (state, tokens, tokens, model.carry)
-    )
+    given = state, tokens, tokens, model.carry
+    return Program(name, library, partial(training.epoch, loss, adam), given)

@@ -56,8 +56,7 @@ def run(chosen: Any) -> int:
         "in_graphs": {flags: in_graphs(flags) for flags in GRAPHS},
         "tpu": counted("tpu", lambda program: "T =" not in program.name),
     }
-    page.write_whole(chosen.out, page.spread(document) + "\n")
-    page.write_whole(chosen.out.with_suffix(".md"), render(document))
+    page.save(sys.modules[__name__], chosen.out, document)
     return 0
 
 
@@ -75,8 +74,8 @@ def over_four(cell: str) -> dict[str, int]:
     """The collectives in a gradient whose batch lies on four H100s."""
     mesh, training = Mesh(kernels.devices("cuda", 4), ("data",)), layer("training", OURS, cell)
     whole, split = (NamedSharding(mesh, PartitionSpec(*axes)) for axes in ((), (None, "data")))
-    params, _, xs, dys = training.given
-    given = kernels.placed(params, whole), None, *kernels.placed((xs, dys), split)
+    params, *timed = training.given
+    given = kernels.placed(params, whole), *kernels.placed(timed, split)
     with traced_for("cuda"):
         return kernels.collectives(jax.jit(training.run).lower(*given).compile())
 

@@ -137,6 +137,14 @@ def compared(rows: dict[str, Any], **more: Callable[[Any], str]) -> list[str]:
 # Files.
 
 
+def save(module: Any, out: Path, document: dict[str, Any], raw: Any = None) -> None:
+    """The summary, its page, and in an ignored file every single call."""
+    write_whole(out, spread(document) + "\n")
+    write_whole(out.with_suffix(".md"), module.render(document))
+    if raw:
+        write_whole(RUNS / f"{out.stem}-calls.json", spread(raw) + "\n")
+
+
 def write_whole(path: Path, content: str) -> None:
     """All of it or nothing, whatever ends this process."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -92,7 +92,7 @@ def truth(framework: str, w: Workload) -> Arrays:
 def _program(case: Case, model: Model, train: Callable[..., Program]) -> Program:
     given = jax.tree.map(jnp.asarray, case.inputs)
     if case.w.kind == "forward":
-        return _stateless(partial(forward, model), model.params, model.carry, given["xs"])
+        return _stateless(partial(forward, model), model.params, given["xs"], model.carry)
     if case.w.kind == "backward":
         return _backward(model, given)
     return (train if case.w.kind == "train" else _generate)(case, model, given)
@@ -103,13 +103,13 @@ def _stateless(function: Callable, *arguments: Any, **read: Any) -> Program:
     return Program(lambda: None, lambda _: (None, jax.block_until_ready(run(*given))), **read)
 
 
-def forward(model: Model, params: Any, carry: Any, xs: jax.Array) -> jax.Array:
+def forward(model: Model, params: Any, xs: jax.Array, carry: Any) -> jax.Array:
     return model.apply(params, carry, xs)[1]
 
 
-def backward(model: Model, params: Any, carry: Any, xs: jax.Array, dys: jax.Array) -> Any:
+def backward(model: Model, params: Any, xs: jax.Array, dys: jax.Array, carry: Any) -> Any:
     """ys, and the cotangents of params and xs."""
-    ys, pullback = jax.vjp(lambda params, xs: forward(model, params, carry, xs), params, xs)
+    ys, pullback = jax.vjp(partial(forward, model, carry=carry), params, xs)
     return ys, *pullback(dys)
 
 
@@ -118,7 +118,7 @@ def _backward(model: Model, given: Any) -> Program:
         ys, dparams, dxs = out
         return {"out": np.asarray(ys), "dxs": np.asarray(dxs), **named(model.back(dparams))}
 
-    arguments = model.params, model.carry, given["xs"], given["dys"]
+    arguments = model.params, given["xs"], given["dys"], model.carry
     return _stateless(partial(backward, model), *arguments, read=read)
 
 

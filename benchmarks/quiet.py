@@ -1,15 +1,15 @@
-"""Who else computes: what /proc/stat counts, less what we ourselves use."""
+"""Who else computes: the cores' time, less what we ourselves use."""
 
 import os
 import time
-from pathlib import Path
 from typing import NamedTuple
+
+import psutil
 
 CORES = len(os.sched_getaffinity(0))
 MOST_LOAD = 0.5  # over a minute, before we start
 MOST_FOREIGN = 0.06  # of all cores' time, others' share while we look or measure
-OURS: set[int] = set()  # worker processes that are alive, besides this one
-_TICK = 1 / os.sysconf("SC_CLK_TCK")
+BUSY = ("user", "nice", "system", "irq", "softirq", "steal")
 
 
 class NotQuiet(Exception):
@@ -25,26 +25,16 @@ class Snapshot(NamedTuple):
 
 
 def snapshot() -> Snapshot:
-    """Children that ended count as ours as well; time stolen by a hypervisor is others'."""
-    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
-    user, nice, system, _, _, irq, softirq, steal = map(int, fields[:8])
-    busy = user + nice + system + irq + softirq + steal
-    own = sum(os.times()[:4]) + sum(map(_ticks, OURS)) * _TICK
-    return Snapshot(time.monotonic(), busy * _TICK, own)
-
-
-def _ticks(process: int) -> int:
-    try:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    except OSError:  # it ended
-        return 0
-    return int(fields[11]) + int(fields[12])
+    """Children, also those that ended, are ours; time stolen by a hypervisor is others'."""
+    cores, here = psutil.cpu_times(), psutil.Process()
+    own = [sum(process.cpu_times()[:4]) for process in (here, *here.children(recursive=True))]
+    return Snapshot(time.monotonic(), sum(getattr(cores, kind) for kind in BUSY), sum(own))
 
 
 def foreign(before: Snapshot) -> float:
     """Others' share of all cores' time since then. Three ticks are within the clock's own error."""
     after = snapshot()
-    spent = (after.busy - before.busy) - (after.own - before.own) - 3 * _TICK
+    spent = (after.busy - before.busy) - (after.own - before.own) - 3 / os.sysconf("SC_CLK_TCK")
     return max(0.0, spent) / (CORES * max(after.clock - before.clock, 1e-9))
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from benchmarks import bounds, cases, quiet, turns
+from benchmarks import bounds, cases, turns
 from benchmarks.page import ROOT
 from benchmarks.workloads import Workload
 
@@ -31,7 +31,7 @@ class Worker(contextlib.AbstractContextManager):
     first, and again if it died."""
 
     def __init__(self, **variables: str):
-        self.variables, self.pool, self.process = {"JAX_PLATFORMS": "cpu", **variables}, None, 0
+        self.variables, self.pool = {"JAX_PLATFORMS": "cpu", **variables}, None
 
     def ask(self, function: Callable, *arguments: Any) -> Any:
         try:
@@ -44,14 +44,12 @@ class Worker(contextlib.AbstractContextManager):
     def _started(self) -> ProcessPoolExecutor:
         pool = ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), _alone)
         with mock.patch.dict(os.environ, self.variables):
-            self.process = pool.submit(os.getpid).result()
-        quiet.OURS.add(self.process)
+            pool.submit(os.getpid).result()
         return pool
 
     def __exit__(self, *_: object) -> None:
         if self.pool:
             self.pool.shutdown(cancel_futures=True)
-        quiet.OURS.discard(self.process)
         self.pool = None
 
 
