@@ -52,7 +52,7 @@ def measure(module: Any, chosen: argparse.Namespace, command: str) -> int:
         for row, builds in rows:
             one = turns.Row(builds, chosen.rounds, not chosen.force)
             document["rows"][row], raw[row] = one.told, one.taken
-            print(f"{row}: " + ", ".join(f"{k} {page.number(v)} ms" for k, v in one.told.items()))
+            print(f"{row}: " + ", ".join(f"{k} {page.brief(v)}" for k, v in one.told.items()))
             page.save(module, chosen.out, document, raw)
     except KeyboardInterrupt:
         document["interrupted"] = True

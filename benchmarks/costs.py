@@ -52,7 +52,8 @@ def render(document: dict[str, Any]) -> str:
     imports = [[module, seconds(told)] for module, told in rows.pop("import").items()]
 
     def memory(told: Any) -> str:
-        return f"{megabytes(told, what='running')} / {megabytes(told, what='compiling')}"
+        found = [megabytes(told, what=what) for what in ("running", "compiling")]
+        return " / ".join(found) if told and "running" in told else found[0]
 
     return page.page(
         "First call, memory, import",

@@ -120,6 +120,12 @@ def number(
     return " / ".join(say(told[what][k] / unit) for k in of) + flag
 
 
+def brief(told: dict[str, Any]) -> str:
+    """For the terminal, the first that was measured."""
+    what = next((what for what, of in told.items() if isinstance(of, dict)), "seconds")
+    return f"{number(told, what=what)} ms"
+
+
 def compared(rows: dict[str, Any], **more: Callable[[Any], str]) -> list[str]:
     """A table of each row's contestants: least, median, the least over that of the first, and what
     `more` says of each."""

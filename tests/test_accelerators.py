@@ -4,6 +4,7 @@ What XLA makes of them, kernel by kernel, is counted by `make accelerators`, who
 is held here where its packages are installed.
 """
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -187,3 +188,15 @@ def test_no_loop_launches_more_than_the_page_says():
     words = [COMPILERS, "-m", "benchmarks", "accelerators", "--check"]
     run = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_the_launches_that_the_docs_tell_are_the_pages():
+    counted = json.loads((ROOT / "benchmarks/results/accelerators.json").read_text("utf-8"))["cuda"]
+    beside = [
+        counted[f"{cell}, an epoch"]["jaxrnn"]["loops"][0]["launches"] for cell in ("lstm", "gru")
+    ]
+    gru = counted["gru, training"]["jaxrnn"]["loops"][1]["launches"]
+    told = " ".join((ROOT / "docs/accelerators.md").read_text("utf-8").split())
+    assert f"launches {beside[0]} kernels a minibatch" in told
+    assert f"with an LSTM, and {beside[1]} with a GRU" in told
+    assert f"after its product has {('seven', 'eight', 'nine')[gru - 7]}:" in told
