@@ -66,6 +66,8 @@ def build(description: Mapping[str, Any], classes: Iterable[Any] = ()) -> Any:
     True
     """
     known: dict[str, Any] = dict(_OWN)
+    if not isinstance(classes, Iterable):
+        raise DescriptionError(f"`classes` must be a list of them, got {quote(classes)}.")
     for each in classes:
         name = getattr(each, "__name__", None)
         if name is None or not callable(each):

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxrnn import _checks, engine, generation
 from jaxrnn._language_params import HEAD_SCHEMES as HEAD_SCHEMES
-from jaxrnn._language_params import HeadInitializer, check, embedded, table
+from jaxrnn._language_params import HeadInitializer, check, embedded, of_type, table
 from jaxrnn._language_params import HeadParams as HeadParams
 from jaxrnn._language_params import LanguageModelParams as LanguageModelParams
 from jaxrnn._losses import cross_entropy as cross_entropy
@@ -56,6 +56,7 @@ class LanguageModel:
         object.__setattr__(self, "dropout", rate("dropout", self.dropout))
 
     def init(self, key: jax.Array, dtype: Any = None) -> LanguageModelParams:
+        _checks.given_key(key)
         key_layer, key_head, *more = jax.random.split(key, 2 if self.embedding is None else 3)
         layer = self.layer.init(key_layer, self.embedding or self.vocab_size, dtype)
         dtype = _checks.float_dtype(dtype)
@@ -73,7 +74,7 @@ class LanguageModel:
     def initial_carry(
         self, params: LanguageModelParams, batch_shape: tuple[int, ...] = ()
     ) -> Carry:
-        return self.layer.initial_carry(params.layer, batch_shape)
+        return self.layer.initial_carry(of_type(self, params).layer, batch_shape)
 
     def apply(
         self,

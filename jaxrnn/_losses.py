@@ -24,6 +24,7 @@ def cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:
     >>> [round(float(nats), 3) for nats in jaxrnn.cross_entropy(logits, jnp.array([3, 0]))]
     [1.386, 1.386]
     """
+    _checks.with_features("logits", logits)
     logits, targets = vary_alike((logits, targets_like(logits, targets)))
     known = _known(logits, targets)
     # The identity; a product with NaN would have a gradient of NaN where a mask asks for none.

@@ -64,6 +64,10 @@ def save(
     >>> params = layer.init(jax.random.key(0), input_size=3)
     >>> jaxrnn.save("model.safetensors", layer, params, notes={"epochs": 3})
     """
+    if not isinstance(text, TextRecipe | None):
+        raise ModelFileError(f"`text` must be a TextRecipe, got {_checks.quote(text)}.")
+    if not isinstance(notes, Mapping | None):
+        raise ModelFileError(f"`notes` must be a dict, got {_checks.quote(notes)}.")
     description = describe(model)
     leaves = _named_leaves(params)
     _refuse_nan(leaves)

@@ -118,7 +118,7 @@ class ConvLSTM(_declared.Declared):
         )
 
     def initial_carry(self, params: ConvLSTMParams, batch_shape: tuple[int, ...] = ()) -> LSTMCarry:
-        return LSTMCarry(*(self.zeros(params, *batch_shape, self.output_size) for _ in range(2)))
+        return LSTMCarry(*(self.zeros(params, batch_shape, self.output_size) for _ in range(2)))
 
     def step(
         self, params: ConvLSTMParams, carry: LSTMCarry, x: jax.Array

@@ -61,7 +61,7 @@ class CoupledLSTM(_declared.Declared):
     def initial_carry(
         self, params: CoupledLSTMParams, batch_shape: tuple[int, ...] = ()
     ) -> LSTMCarry:
-        return LSTMCarry(*(self.zeros(params, *batch_shape, self.hidden_size) for _ in range(2)))
+        return LSTMCarry(*(self.zeros(params, batch_shape, self.hidden_size) for _ in range(2)))
 
     def step(
         self, params: CoupledLSTMParams, carry: LSTMCarry, x: jax.Array

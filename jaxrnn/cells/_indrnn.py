@@ -63,7 +63,7 @@ class IndRNN(_declared.Declared):
     def initial_carry(
         self, params: IndRNNParams, batch_shape: tuple[int, ...] = ()
     ) -> VanillaCarry:
-        return VanillaCarry(self.zeros(params, *batch_shape, self.hidden_size))
+        return VanillaCarry(self.zeros(params, batch_shape, self.hidden_size))
 
     def step(
         self, params: IndRNNParams, carry: VanillaCarry, x: jax.Array

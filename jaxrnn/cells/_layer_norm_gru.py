@@ -71,7 +71,7 @@ class LayerNormGRU(_declared.Declared):
     def initial_carry(
         self, params: LayerNormGRUParams, batch_shape: tuple[int, ...] = ()
     ) -> GRUCarry:
-        return GRUCarry(self.zeros(params, *batch_shape, self.hidden_size))
+        return GRUCarry(self.zeros(params, batch_shape, self.hidden_size))
 
     def step(
         self, params: LayerNormGRUParams, carry: GRUCarry, x: jax.Array

@@ -74,7 +74,7 @@ class LayerNormLSTM(_declared.Declared):
     def initial_carry(
         self, params: LayerNormLSTMParams, batch_shape: tuple[int, ...] = ()
     ) -> LSTMCarry:
-        return LSTMCarry(*(self.zeros(params, *batch_shape, self.hidden_size) for _ in range(2)))
+        return LSTMCarry(*(self.zeros(params, batch_shape, self.hidden_size) for _ in range(2)))
 
     def step(
         self, params: LayerNormLSTMParams, carry: LSTMCarry, x: jax.Array

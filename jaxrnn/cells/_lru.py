@@ -113,7 +113,7 @@ class LRU(_declared.Declared):
         return dataclasses.replace(params, gamma=gamma.astype(params.nu.dtype))
 
     def initial_carry(self, params: LRUParams, batch_shape: tuple[int, ...] = ()) -> LRUCarry:
-        zeros = self.wide_zeros(params, *batch_shape, self.hidden_size)
+        zeros = self.wide_zeros(params, batch_shape, self.hidden_size)
         return LRUCarry(jax.lax.complex(zeros, zeros))
 
     def step(self, params: LRUParams, carry: LRUCarry, x: jax.Array) -> tuple[LRUCarry, jax.Array]:

@@ -55,7 +55,7 @@ class MGU(_declared.Declared):
         }
 
     def initial_carry(self, params: MGUParams, batch_shape: tuple[int, ...] = ()) -> GRUCarry:
-        return GRUCarry(self.zeros(params, *batch_shape, self.hidden_size))
+        return GRUCarry(self.zeros(params, batch_shape, self.hidden_size))
 
     def step(self, params: MGUParams, carry: GRUCarry, x: jax.Array) -> tuple[GRUCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""

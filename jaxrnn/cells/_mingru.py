@@ -47,7 +47,7 @@ class MinGRU(_declared.Declared):
         return {"w_x": _declared.glorot(input_size, 2, H), "b": _declared.zeros(2 * H)}
 
     def initial_carry(self, params: MinGRUParams, batch_shape: tuple[int, ...] = ()) -> GRUCarry:
-        return GRUCarry(self.zeros(params, *batch_shape, self.hidden_size))
+        return GRUCarry(self.zeros(params, batch_shape, self.hidden_size))
 
     def step(
         self, params: MinGRUParams, carry: GRUCarry, x: jax.Array

@@ -50,7 +50,7 @@ class MinLSTM(_declared.Declared):
         return {"w_x": _declared.glorot(input_size, 3, H), "b": _declared.bias(H, 1, 0, 0)}
 
     def initial_carry(self, params: MinLSTMParams, batch_shape: tuple[int, ...] = ()) -> GRUCarry:
-        return GRUCarry(self.zeros(params, *batch_shape, self.hidden_size))
+        return GRUCarry(self.zeros(params, batch_shape, self.hidden_size))
 
     def step(
         self, params: MinLSTMParams, carry: GRUCarry, x: jax.Array

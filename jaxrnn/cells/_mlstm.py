@@ -83,9 +83,9 @@ class MLSTM(_declared.Declared):
 
     def initial_carry(self, params: MLSTMParams, batch_shape: tuple[int, ...] = ()) -> MLSTMCarry:
         sizes = (self.heads, self.hidden_size // self.heads)
-        c = self.wide_zeros(params, *batch_shape, *sizes, sizes[1])
-        n = self.wide_zeros(params, *batch_shape, *sizes)
-        m = _stabilised.nothing(self.wide_zeros(params, *batch_shape, self.heads))
+        c = self.wide_zeros(params, batch_shape, *sizes, sizes[1])
+        n = self.wide_zeros(params, batch_shape, *sizes)
+        m = _stabilised.nothing(self.wide_zeros(params, batch_shape, self.heads))
         return MLSTMCarry(c, n, m)
 
     def step(

@@ -57,7 +57,7 @@ class ParaGRU(_declared.Declared):
         }
 
     def initial_carry(self, params: ParaGRUParams, batch_shape: tuple[int, ...] = ()) -> GRUCarry:
-        return GRUCarry(self.zeros(params, *batch_shape, self.hidden_size))
+        return GRUCarry(self.zeros(params, batch_shape, self.hidden_size))
 
     def step(
         self, params: ParaGRUParams, carry: GRUCarry, x: jax.Array

@@ -62,7 +62,7 @@ class PeepholeLSTM(_declared.Declared):
     def initial_carry(
         self, params: PeepholeLSTMParams, batch_shape: tuple[int, ...] = ()
     ) -> LSTMCarry:
-        return LSTMCarry(*(self.zeros(params, *batch_shape, self.hidden_size) for _ in range(2)))
+        return LSTMCarry(*(self.zeros(params, batch_shape, self.hidden_size) for _ in range(2)))
 
     def step(
         self, params: PeepholeLSTMParams, carry: LSTMCarry, x: jax.Array

@@ -81,7 +81,7 @@ class ProjectionLSTM(_declared.Declared):
         self, params: ProjectionLSTMParams, batch_shape: tuple[int, ...] = ()
     ) -> ProjectionLSTMCarry:
         sizes = self.projection_size, self.hidden_size
-        return ProjectionLSTMCarry(*(self.zeros(params, *batch_shape, size) for size in sizes))
+        return ProjectionLSTMCarry(*(self.zeros(params, batch_shape, size) for size in sizes))
 
     def step(
         self, params: ProjectionLSTMParams, carry: ProjectionLSTMCarry, x: jax.Array

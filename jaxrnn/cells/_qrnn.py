@@ -78,8 +78,8 @@ class QRNN(_declared.Declared):
 
     def initial_carry(self, params: QRNNParams, batch_shape: tuple[int, ...] = ()) -> QRNNCarry:
         H = self.hidden_size
-        past = [self.zeros(params, *batch_shape, 3 * H) for _ in range(self.window - 1)]
-        return QRNNCarry(self.zeros(params, *batch_shape, H), tuple(past))
+        past = [self.zeros(params, batch_shape, 3 * H) for _ in range(self.window - 1)]
+        return QRNNCarry(self.zeros(params, batch_shape, H), tuple(past))
 
     def step(
         self, params: QRNNParams, carry: QRNNCarry, x: jax.Array

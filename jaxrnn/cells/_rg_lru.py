@@ -69,7 +69,7 @@ class RGLRU(_declared.Declared):
         }
 
     def initial_carry(self, params: RGLRUParams, batch_shape: tuple[int, ...] = ()) -> GRUCarry:
-        return GRUCarry(self.wide_zeros(params, *batch_shape, self.hidden_size))
+        return GRUCarry(self.wide_zeros(params, batch_shape, self.hidden_size))
 
     def step(
         self, params: RGLRUParams, carry: GRUCarry, x: jax.Array

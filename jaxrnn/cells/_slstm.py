@@ -86,9 +86,9 @@ class SLSTM(_declared.Declared):
         }
 
     def initial_carry(self, params: SLSTMParams, batch_shape: tuple[int, ...] = ()) -> SLSTMCarry:
-        shape = *batch_shape, self.hidden_size
-        c, n, m = (self.wide_zeros(params, *shape) for _ in range(3))
-        return SLSTMCarry(self.zeros(params, *shape), c, n, _stabilised.nothing(m))
+        H = self.hidden_size
+        c, n, m = (self.wide_zeros(params, batch_shape, H) for _ in range(3))
+        return SLSTMCarry(self.zeros(params, batch_shape, H), c, n, _stabilised.nothing(m))
 
     def step(
         self, params: SLSTMParams, carry: SLSTMCarry, x: jax.Array

@@ -63,7 +63,7 @@ class SRU(_declared.Declared):
         }
 
     def initial_carry(self, params: SRUParams, batch_shape: tuple[int, ...] = ()) -> SRUCarry:
-        return SRUCarry(self.zeros(params, *batch_shape, self.hidden_size))
+        return SRUCarry(self.zeros(params, batch_shape, self.hidden_size))
 
     def step(self, params: SRUParams, carry: SRUCarry, x: jax.Array) -> tuple[SRUCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y (*batch, H)."""

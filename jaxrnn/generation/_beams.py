@@ -40,6 +40,7 @@ def beam_search(lm: Any, params: Any, prefix: Any, count: int, *, beams: int = 4
     >>> beams.ids.shape, beams.log_probabilities.shape
     ((2, 3), (2,))
     """
+    _checks.model("beam_search", lm)
     given = prompt("prefix", prefix)
     count, beams = _checks.positive("count", count), _checks.positive("beams", beams)
     most = lm.vocab_size ** min(count, 64)

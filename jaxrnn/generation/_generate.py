@@ -49,6 +49,7 @@ def generate(
     >>> ids.shape
     (4, 2)
     """
+    _checks.model("generate", lm)
     given = prompts(prefixes, lengths)
     count = _checks.positive("count", count)
     how = sampling(lm.vocab_size, key, temperature, top_k, top_p)

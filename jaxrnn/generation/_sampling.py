@@ -89,6 +89,7 @@ def filtered(
     """
     if _checks.is_tokens(logits, "logits"):
         raise TypeError(f"logits must be floats, got {_checks.own_dtype(logits)}.")
+    _checks.with_features("logits", logits)
     logits = jnp.asarray(logits)
     temperature, top_k, top_p = _options(logits.shape[-1], temperature, top_k, top_p)
     logits = logits.astype(_checks.at_least_float32(logits.dtype))

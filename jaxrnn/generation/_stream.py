@@ -48,6 +48,7 @@ def stream(
     >>> len(ids), max(ids) < 7
     (4, True)
     """
+    _checks.model("stream", lm)
     given = prompt("prompt_ids", prompt_ids)
     how = sampling(lm.vocab_size, key, temperature, top_k, top_p)
     refuse_ahead("streaming", lm.layer)

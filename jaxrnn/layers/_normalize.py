@@ -60,7 +60,10 @@ class Normalize(Around):
         return self._of(NormalizeParams, params).layer
 
     def _before(self, params, xs):
-        self._features(xs, jnp.size(params.scale))
+        size = jnp.size(params.scale)
+        self._of_shape("scale", params.scale, (size,))
+        self._of_shape("shift", params.shift, (size,))
+        self._features(xs, size)
         self._same_dtype("xs", xs, params.scale)
         return normalized(xs, params.scale, params.shift, self.epsilon)
 

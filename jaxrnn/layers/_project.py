@@ -62,11 +62,9 @@ class Project(Around):
                 f"`b` is {'None' if params.b is None else 'an array'} but {quote(self)} has "
                 f"bias={self.bias}: these params belong to another layer."
             )
-        want = self.layer.output_size, self.output_size
-        if jnp.shape(params.w) != want:
-            raise ValueError(
-                f"`w` has shape {jnp.shape(params.w)}, but {quote(self)} needs {want}."
-            )
+        self._of_shape("w", params.w, (self.layer.output_size, self.output_size))
+        if self.bias:
+            self._of_shape("b", params.b, (self.output_size,))
         return params.layer
 
     def _after(self, params, xs, ys, valid):

@@ -85,12 +85,22 @@ def bucketed(
     size = _values.positive("batch_size", batch_size)
     bounds = _increasing(boundaries)
     _values.one_of("side", side, get_args(Side))
+    _values.flag("drop_last", drop_last)
     sequences = list(sequences)
     arrays = _ragged.arrays(sequences, range(len(sequences)))
     bucket_of = _bucket_of(arrays, bounds)
-    rng = None if seed is None else np.random.default_rng(seed)
+    rng = None if seed is None else _rng(seed)
     plan = _plan(bucket_of, size, rng, drop_last)
     return (pad(arrays, int(bounds[b]), side=side, index=index) for b, index in plan)
+
+
+def _rng(seed: int | Sequence[int]) -> np.random.Generator:
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"`seed` must be an integer of at least 0, or several, got {_values.quote(seed)}."
+        ) from None
 
 
 def _increasing(boundaries: ArrayLike) -> np.ndarray:
@@ -144,11 +154,18 @@ def restore(
     >>> [len(row) for row in sequences.restore(outputs, batches, len(documents))]
     [3, 7, 2, 8, 3]
     """
-    found = {}
+    count, found = _values.positive("count", count), {}
+    outputs, batches = list(outputs), list(batches)
+    if len(outputs) != len(batches):
+        raise ValueError(
+            f"restore needs an output for each batch, got {len(outputs)} for {len(batches)}."
+        )
     for ys, batch in zip(outputs, batches, strict=True):
         for i, y in zip(np.asarray(batch.index), unpad(ys, batch.mask), strict=True):
             if i >= 0:
                 found[int(i)] = y
+    if found and max(found) >= count:
+        raise ValueError(f"`count` is {count}, but the batches hold sequence {max(found)}.")
     missing = set(range(count)) - found.keys()
     if missing:
         raise ValueError(
