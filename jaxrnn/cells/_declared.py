@@ -42,6 +42,10 @@ class Declared(abc.ABC):
     def initial_carry(self, params: Any, batch_shape: tuple[int, ...] = ()) -> Any:
         """The carry before the first step; every leaf leads with `batch_shape`."""
 
+    @abc.abstractmethod
+    def step(self, params: Any, carry: Any, x: jax.Array) -> tuple[Any, jax.Array]:
+        """One instant, of what `check` let pass."""
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden_size", _checks.positive("hidden_size", self.hidden_size))
 

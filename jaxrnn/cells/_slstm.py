@@ -38,7 +38,7 @@ class SLSTMCarry(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class SLSTM(_declared.Declared):
-    """One instant of an sLSTM, stabilised (eq. 8–17 of Beck et al.)::
+    """One instant of an sLSTM, stabilised (eq. 8–17 of Beck et al. 2024)::
 
         ĩ, f̃, z̃, õ = x W_x + h W_h + b            W_h in blocks, one for each of `heads`
         z, o = tanh(z̃), σ(õ)
@@ -47,6 +47,9 @@ class SLSTM(_declared.Declared):
         c'   = f ⊙ c + i ⊙ z
         n'   = f ⊙ n + i
         h'   = o ⊙ c' / n'
+
+    `forget` is ``"sigmoid"`` or ``"exponential"``. Raises ValueError where `heads` does not divide
+    `hidden_size`; other errors: see :class:`LSTM`.
 
     >>> cell = jaxrnn.slstm(4, heads=2, forget="exponential")
     >>> params = cell.init(jax.random.key(0), input_size=3)
