@@ -26,7 +26,8 @@ STEADY = "keep dtypes, static arguments and the structure of trees the same from
 
 
 class RecompilationWarning(UserWarning):
-    """A function was compiled for more signatures than its limit."""
+    """A function was compiled for more signatures than its limit: warned of, or raised where
+    :func:`watch` was told ``error=True``."""
 
 
 class Guard:

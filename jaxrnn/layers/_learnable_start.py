@@ -125,7 +125,8 @@ def learnable_start(cell_or_layer: Any) -> Any:
 
     Params are :class:`StartParams`, which hold the cell's own as ``params.cell``. Raises TypeError
     for a layer of one's own, whose cells are not known: make it of cells that have their start;
-    and for a cell that has one already.
+    for a cell that has one already; and for what is neither. `init` raises ValueError for a cell
+    whose initial carry is another for each row.
 
     >>> layer = jaxrnn.learnable_start(jaxrnn.unroll(jaxrnn.gru(5)))
     >>> params = layer.init(jax.random.key(0), input_size=3)

@@ -89,8 +89,9 @@ def normalize(layer: Layer, epsilon: float = 1e-5) -> Normalize:
     `scale` (I) begins as ones, `shift` (I) as zeros. Of 16-bit inputs μ, σ² and all else are
     computed in float32, and what the layer reads is rounded once.
 
-    Padding is the layer's. Raises TypeError for token ids, and for xs of another dtype than the
-    params'.
+    xs are (T, *batch, I), ys and carries the layer's own, and so is padding. Raises TypeError for
+    what is no layer, for token ids, and for xs of another dtype than the params'; ValueError for an
+    epsilon that is not positive and finite, and for xs and params of other shapes.
 
     >>> layer = jaxrnn.normalize(jaxrnn.unroll(jaxrnn.gru(5)))
     >>> params = layer.init(jax.random.key(0), input_size=3)

@@ -100,7 +100,7 @@ def _shows(layer: Any, valid: jax.Array) -> jax.Array:
 
 
 def project(layer: Layer, output_size: int, bias: bool = True) -> Project:
-    """A layer and a linear map of its outputs, at each instant::
+    """A layer and a linear map of its outputs, at each instant, to ys (T, *batch, output_size)::
 
         ys = layer(xs) W + b
 
@@ -110,6 +110,9 @@ def project(layer: Layer, output_size: int, bias: bool = True) -> Project:
 
     Zeros that the layer shows at an invalid step stay zeros, without b; what ``padding="held"``
     shows is mapped like any output. Token ids go to the layer, if it reads them.
+
+    Raises TypeError for what is no layer and for W of another dtype than the outputs; ValueError
+    for an `output_size` below 1, and for W and b of other shapes.
 
     >>> layer = jaxrnn.project(jaxrnn.unroll(jaxrnn.gru(5)), 3)
     >>> params = layer.init(jax.random.key(0), input_size=3)

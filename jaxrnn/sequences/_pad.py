@@ -14,7 +14,8 @@ Side = Literal["right", "left"]
 
 
 class Padded(NamedTuple):
-    """Sequences side by side, time first; zeros where `mask` is false.
+    """Sequences side by side, time first: xs (T, B, ...), zeros where `mask` (T, B), booleans, is
+    false; index (B), int32, says which sequence each column holds, -1 for an empty column.
 
     Give a layer ``mask=batch.mask``: it is right on whichever side the padding lies. `lengths` is
     no field but derived from it, and refuses padding on the left, where ``lengths=`` would read
@@ -22,9 +23,9 @@ class Padded(NamedTuple):
     (T, B) alone, so a `Padded` goes through `jax.jit` as it is.
     """
 
-    xs: np.ndarray  # (T, B, ...)
-    mask: np.ndarray  # (T, B) bool: where there is a sequence
-    index: np.ndarray  # (B) int32: which sequence each column holds; -1 for an empty column
+    xs: np.ndarray
+    mask: np.ndarray
+    index: np.ndarray
 
     @property
     def lengths(self) -> np.ndarray:
