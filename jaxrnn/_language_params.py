@@ -28,7 +28,8 @@ class HeadParams:
 @_containers.params
 @dataclasses.dataclass(frozen=True, eq=False)
 class LanguageModelParams:
-    """The layer's own params, the head's, and the table (V, E) of a model that embeds its ids."""
+    """layer, its own params; head; embedding (V, E), the table of a model that embeds its ids, else
+    None."""
 
     layer: Params
     head: HeadParams

@@ -26,12 +26,12 @@ STEADY = "keep dtypes, static arguments and the structure of trees the same from
 
 
 class RecompilationWarning(UserWarning):
-    """A function was compiled for more signatures than its limit: warned of, or raised where
-    :func:`watch` was told ``error=True``."""
+    """A function was compiled for more signatures than its limit."""
 
 
 class Guard:
-    """What :func:`watch` makes of a function: it answers as the function does, and remembers.
+    """What :func:`watch` makes of a function: it answers as the function does, and remembers. A
+    call beyond the limit raises RecompilationWarning where `watch` was told ``error=True``.
 
     signatures: what it was compiled for, in order, each a dict from the path of a leaf of the
     arguments to its `jax.typeof` or, for a static argument, its repr.

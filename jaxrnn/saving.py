@@ -36,8 +36,8 @@ class TextRecipe(NamedTuple):
 
 
 class Model(NamedTuple):
-    """What a file holds: the model and its params as :func:`save` was given them, its
-    :class:`TextRecipe` or None, and `notes`, plain values that the writer added."""
+    """What a file holds: model and params as `save` was given them; text, a TextRecipe or None;
+    notes, plain values that the writer added."""
 
     model: Any
     params: Params

@@ -22,8 +22,8 @@ L = TypeVar("L", bound=Layer)
 @_containers.params
 @dataclasses.dataclass(frozen=True, eq=False)
 class StartParams:
-    """The cell's own params, and its carry before the first step, without batch axes; a leaf of it
-    that is no float is None, and the cell's own."""
+    """cell, its own params; start, its carry before the first step, without batch axes: a leaf of
+    it that is no float is None, and the cell's own."""
 
     cell: Params
     start: Carry

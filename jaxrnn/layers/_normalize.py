@@ -19,7 +19,7 @@ from jaxrnn.layers._around import Around
 @_containers.params
 @dataclasses.dataclass(frozen=True, eq=False)
 class NormalizeParams:
-    """The layer's own params; scale (I), shift (I)."""
+    """layer, its own params; scale (I), shift (I)."""
 
     layer: Params
     scale: jax.Array
@@ -90,8 +90,9 @@ def normalize(layer: Layer, epsilon: float = 1e-5) -> Normalize:
     computed in float32, and what the layer reads is rounded once.
 
     xs are (T, *batch, I), ys and carries the layer's own, and so is padding. Raises TypeError for
-    what is no layer, for token ids, and for xs of another dtype than the params'; ValueError for an
-    epsilon that is not positive and finite, and for xs and params of other shapes.
+    what is no layer, for an epsilon that is no number, for token ids, and for xs of another dtype
+    than the params'; ValueError for an epsilon that is not positive and finite, and for xs and
+    params of other shapes.
 
     >>> layer = jaxrnn.normalize(jaxrnn.unroll(jaxrnn.gru(5)))
     >>> params = layer.init(jax.random.key(0), input_size=3)

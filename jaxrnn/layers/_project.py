@@ -21,7 +21,7 @@ from jaxrnn.layers._unroll import Unroll
 @_containers.params
 @dataclasses.dataclass(frozen=True, eq=False)
 class ProjectParams:
-    """The layer's own params; w (F, output_size), with F the layer's own output_size; b
+    """layer, its own params; w (F, output_size), with F the layer's own output_size; b
     (output_size) or None."""
 
     layer: Params
