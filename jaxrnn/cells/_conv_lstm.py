@@ -44,8 +44,8 @@ class ConvLSTM(_declared.Declared):
 
     where * is a cross-correlation with zeros beyond the edge, of `kernel` sites (a number: along
     every axis). Without `peepholes`, p is 0: Keras' and Flax's cell. `hidden_size` is C, the
-    channels of a site. A frame comes and goes as one row of features, ``frame.reshape(*batch, -1)``
-    of (*batch, *spatial, C_in): so that it walks as every cell does.
+    channels of a site. A frame (*batch, *spatial, C_in) comes and goes as one row of features,
+    (*batch, prod(spatial) · C_in): so that it walks as every cell does.
 
     The carry is :class:`LSTMCarry`, h and c (*batch, prod(spatial) · C). Raises ValueError for less
     than one or more than three sizes, for an `input_size` that is no number of channels at each

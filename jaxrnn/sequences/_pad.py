@@ -29,7 +29,8 @@ class Padded(NamedTuple):
 
     @property
     def lengths(self) -> np.ndarray:
-        """(B) int32, for ``lengths=``. Raises ValueError where the padding is on the left."""
+        """How many steps each column has, (B), int32: for ``lengths=``. Raises ValueError where the
+        padding is on the left."""
         mask = np.asarray(self.mask)
         if (mask[1:] > mask[:-1]).any():
             raise ValueError(
