@@ -57,6 +57,7 @@ class LanguageModel:
         object.__setattr__(self, "dropout", rate("dropout", self.dropout))
 
     def init(self, key: jax.Array, dtype: Any = None) -> LanguageModelParams:
+        """Fresh params; TypeError for what is no key or no floating dtype."""
         _checks.given_key(key)
         key_layer, key_head, *more = jax.random.split(key, 2 if self.embedding is None else 3)
         layer = self.layer.init(key_layer, self.embedding or self.vocab_size, dtype)
@@ -75,6 +76,7 @@ class LanguageModel:
     def initial_carry(
         self, params: LanguageModelParams, batch_shape: tuple[int, ...] = ()
     ) -> Carry:
+        """The layer's carry before the first token; every leaf leads with `batch_shape`."""
         return self.layer.initial_carry(of_type(self, params).layer, batch_shape)
 
     def apply(

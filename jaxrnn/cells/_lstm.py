@@ -53,9 +53,10 @@ class LSTM:
     :class:`LSTMParams` has them; `forget_gate` is the index of that gate, 1 here, or None.
 
     Raises TypeError for a size that is no integer and a flag that is no bool, ValueError for a size
-    below 1 and an option that is not told here. `init` raises TypeError for what is no key and no
-    floating dtype; `step` for params of another cell and for x of another dtype than theirs, and
-    ValueError for shapes that do not fit and for another carry than `initial_carry` gives.
+    below 1 and an option that is not told here. `init` raises TypeError for what is no key or no
+    floating dtype, ValueError where that function gives other shapes. `step` raises TypeError for
+    params of another cell and for x of another dtype than theirs, ValueError for shapes that do not
+    fit and for another carry than `initial_carry` gives.
 
     >>> cell = jaxrnn.lstm(5)
     >>> params = cell.init(jax.random.key(0), input_size=3)

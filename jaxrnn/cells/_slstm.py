@@ -27,8 +27,8 @@ class SLSTMParams:
 
 @_containers.carry
 class SLSTMCarry(NamedTuple):
-    """h (*batch, H), the output; c, the memory; n, its normaliser; m, the logarithm by which both
-    are scaled; c, n and m in float32 for 16-bit params."""
+    """h, c, n and m (*batch, H): the output, the memory, its normaliser, and the logarithm by which
+    both are scaled; c, n and m in float32 for 16-bit params."""
 
     h: jax.Array
     c: jax.Array

@@ -28,7 +28,8 @@ class NormalizeParams:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Normalize(Around):
-    """See :func:`normalize`. Params are NormalizeParams; carries are the layer's own.
+    """A layer that reads its xs normalised. See :func:`normalize`. Params are NormalizeParams;
+    carries are the layer's own.
 
     >>> jaxrnn.normalize(jaxrnn.unroll(jaxrnn.gru(5)), epsilon=1e-6)
     Normalize(layer=Unroll(cell=GRU(hidden_size=5)), epsilon=1e-06)

@@ -31,7 +31,8 @@ class ProjectParams:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Project(Around):
-    """See :func:`project`. Params are ProjectParams; carries are the layer's own.
+    """A layer whose ys go through a linear map. See :func:`project`. Params are ProjectParams;
+    carries are the layer's own.
 
     >>> jaxrnn.project(jaxrnn.unroll(jaxrnn.gru(5)), 3).output_size
     3

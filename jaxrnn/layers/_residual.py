@@ -16,7 +16,8 @@ from jaxrnn.layers._around import Around
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Residual(Around):
-    """See :func:`residual`. Params and carries are the layer's own.
+    """A layer whose xs are added to its ys. See :func:`residual`. Params and carries are the
+    layer's own.
 
     >>> layer = jaxrnn.residual(jaxrnn.unroll(jaxrnn.gru(5)))
     >>> layer.output_size, layer.layer
@@ -49,7 +50,8 @@ class Residual(Around):
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Skip(Around):
-    """See :func:`skip`. Params and carries are the layer's own.
+    """A layer whose xs are laid beside its ys. See :func:`skip`. Params and carries are the
+    layer's own.
 
     >>> jaxrnn.skip(jaxrnn.unroll(jaxrnn.gru(5)), input_size=3).output_size
     8

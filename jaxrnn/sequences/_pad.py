@@ -49,10 +49,10 @@ def pad(
 ) -> Padded:
     """Sequences (T_i, ...), features or token ids -> `Padded` of T = `steps`, None: the longest.
 
-    `side` is where the padding goes. `index` (B) says which sequence each column holds, -1 for
-    an empty column; None: all of them in their order. So the labels of a batch of `bucketed` are
-    ``pad(labels, len(batch.xs), index=batch.index).xs``. Empty ones are allowed, as
-    arrays of the others' dtype.
+    `side`, ``"right"`` or ``"left"``, is where the padding goes. `index` (B) says which sequence
+    each column holds, -1 for an empty column; None: all of them in their order. So the labels of a
+    batch of `bucketed` are ``pad(labels, len(batch.xs), index=batch.index).xs``. Empty ones are
+    allowed, as arrays of the others' dtype.
 
     Raises ValueError for no sequence, for sequences that differ in dtype or in the axes after
     time, for one longer than `steps`, another side, and an index out of range.
