@@ -131,12 +131,18 @@ def _named(link: re.Match[str]) -> str:
 
 
 def _no_emphasis(app: Any, what: str, name: str, of: Any, options: Any, lines: list[str]) -> None:
-    """`*batch` in a docstring is a star, and no emphasis."""
-    lines[:] = [re.sub(r"(?<![\w`\\*])(\*{1,2})(?=\w)", _escaped, line) for line in lines]
+    """`*batch` in the prose of a docstring is a star, and no emphasis; programs are as they are."""
+    follows = False  # of what is indented
+    for i, line in enumerate(lines):
+        indented = not line[:1].strip()
+        program = follows if indented else line.startswith((">>> ", "... "))
+        follows = follows if indented else line.endswith("::")
+        if not program:
+            lines[i] = re.sub(r"``.*?``|(?<![\w`\\*])(\*{1,2})(?=\w)", _escaped, line)
 
 
-def _escaped(stars: re.Match[str]) -> str:
-    return "".join(f"\\{star}" for star in stars[1])
+def _escaped(found: re.Match[str]) -> str:
+    return "".join(f"\\{star}" for star in found[1]) if found[1] else found[0]
 
 
 def _mathml(display: str) -> Callable:

@@ -36,6 +36,14 @@ def layer(who: str, value: Any) -> None:
         raise TypeError(f"{who} needs a layer, got {quote(value)}: {how}.")
 
 
+def model(who: str, value: Any) -> None:
+    if isinstance(value, type) or not (hasattr(value, "layer") and hasattr(value, "vocab_size")):
+        raise TypeError(
+            f"{who} needs a language model, got {quote(value)}: `language_model` makes one of a "
+            f"layer."
+        )
+
+
 def instead_of(value: Any) -> str:
     """What to take of a model, which has a layer and is none."""
     return "take its `.layer`, and `params.layer`" if hasattr(value, "layer") else ""
@@ -207,6 +215,13 @@ def batch_shape_of(xs: Any, time_axes: int = 1) -> tuple[int, ...]:
             f"got shape {np.shape(xs)} {own_dtype(xs)}."
         )
     return tuple(np.shape(xs)[time_axes:] if tokens else np.shape(xs)[time_axes:-1])
+
+
+def with_features(name: str, values: Any) -> None:
+    """An array (..., F), F at least 1."""
+    dtype_of(name, values)
+    if 0 in np.shape(values)[-1:] or not np.ndim(values):
+        raise ValueError(f"{name} must be (..., V) for a V of 1 or more, got {np.shape(values)}.")
 
 
 def spell(tree: Any) -> str:

@@ -45,8 +45,8 @@ def describe(model: Any) -> dict[str, Any]:
     function, of initialisers say, is ``{"function": name}``; tuples are lists. Cells and layers of
     your own are dataclasses of such values; `build` is given their classes.
 
-    Raises DescriptionError for what it cannot say: another object, a lambda, a number that is not
-    finite, a class of yours that is called as one of jaxrnn's.
+    Raises DescriptionError, a ValueError, for what it cannot say: another object, a lambda, a
+    number that is not finite, a class of yours that is called as one of jaxrnn's.
 
     >>> jaxrnn.describe(jaxrnn.unroll(jaxrnn.gru(5, reset="before")))
     {'class': 'Unroll', 'cell': {'class': 'GRU', 'hidden_size': 5, 'reset': 'before'}}
@@ -58,14 +58,16 @@ def build(description: Mapping[str, Any], classes: Iterable[Any] = ()) -> Any:
     """The model that `describe` described. `classes` are those of your own that it names, and the
     functions: nothing else is looked up, and nothing of the description is run.
 
-    Raises DescriptionError for a name that nobody gave, for fields that a class does not have, and
-    for what the class itself refuses.
+    Raises DescriptionError, a ValueError, for a name that nobody gave, for fields that a class does
+    not have, and for what the class itself refuses.
 
     >>> layer = jaxrnn.unroll(jaxrnn.gru(5, reset="before"))
     >>> jaxrnn.build(jaxrnn.describe(layer)) == layer
     True
     """
     known: dict[str, Any] = dict(_OWN)
+    if not isinstance(classes, Iterable):
+        raise DescriptionError(f"`classes` must be a list of them, got {quote(classes)}.")
     for each in classes:
         name = getattr(each, "__name__", None)
         if name is None or not callable(each):

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxrnn import _checks, engine, generation
 from jaxrnn._language_params import HEAD_SCHEMES as HEAD_SCHEMES
-from jaxrnn._language_params import HeadInitializer, check, embedded, table
+from jaxrnn._language_params import HeadInitializer, check, embedded, of_type, table
 from jaxrnn._language_params import HeadParams as HeadParams
 from jaxrnn._language_params import LanguageModelParams as LanguageModelParams
 from jaxrnn._losses import cross_entropy as cross_entropy
@@ -21,7 +21,8 @@ from jaxrnn.dropout import drop, rate
 
 @dataclasses.dataclass(frozen=True)
 class LanguageModel:
-    """A layer that reads tokens, and a linear head: O_t = H_t W + b. See `language_model`.
+    """A layer that reads tokens, and a linear head: logits O_t = H_t W + b. See
+    :func:`language_model`, also for what is refused.
 
     >>> lm = jaxrnn.LanguageModel(jaxrnn.unroll(jaxrnn.gru(5)), vocab_size=7)
     >>> params = lm.init(jax.random.key(0))
@@ -56,6 +57,8 @@ class LanguageModel:
         object.__setattr__(self, "dropout", rate("dropout", self.dropout))
 
     def init(self, key: jax.Array, dtype: Any = None) -> LanguageModelParams:
+        """Fresh params; TypeError for what is no key or no floating dtype."""
+        _checks.given_key(key)
         key_layer, key_head, *more = jax.random.split(key, 2 if self.embedding is None else 3)
         layer = self.layer.init(key_layer, self.embedding or self.vocab_size, dtype)
         dtype = _checks.float_dtype(dtype)
@@ -73,7 +76,8 @@ class LanguageModel:
     def initial_carry(
         self, params: LanguageModelParams, batch_shape: tuple[int, ...] = ()
     ) -> Carry:
-        return self.layer.initial_carry(params.layer, batch_shape)
+        """The layer's carry before the first token; every leaf leads with `batch_shape`."""
+        return self.layer.initial_carry(of_type(self, params).layer, batch_shape)
 
     def apply(
         self,
@@ -86,8 +90,8 @@ class LanguageModel:
         resets: Any = None,
         key: jax.Array | None = None,
     ) -> tuple[Carry, jax.Array]:
-        """tokens (T, *batch) -> carry, logits (T, *batch, V); `lengths`, `mask`, `resets` and
-        `key` as a layer takes them."""
+        """tokens (T, *batch), integers -> carry, logits (T, *batch, V); `lengths`, `mask`, `resets`
+        and `key` as a layer takes them (:func:`unroll`)."""
         when = {"lengths": lengths, "mask": mask, "resets": resets}
         carry, ys = self._features(params, carry, tokens, when, key)
         head = self._head(params)
@@ -134,11 +138,12 @@ class LanguageModel:
         resets: Any = None,
         key: jax.Array | None = None,
     ) -> tuple[jax.Array, Carry]:
-        """Mean cross-entropy of `targets` (T, *batch) in nats a token, and the carry: so that
+        """Mean cross-entropy () of `targets` (T, *batch) in nats a token, and the carry: so that
         ``jax.value_and_grad(lm.loss, has_aux=True)`` trains. exp(loss) is the perplexity.
 
         The mean is over valid positions where `lengths` or `mask` are given, in float32 at least,
-        and 0 over none. A valid target outside 0…V-1 makes the loss NaN, and its gradients.
+        and 0 over none. A valid target outside 0…V-1 makes the loss NaN, and its gradients. Raises
+        TypeError for targets that are no integers, ValueError for another shape than tokens'.
         """
         when = {"lengths": lengths, "mask": mask, "resets": resets}
         carry, ys = self._features(params, carry, tokens, when, key)
@@ -173,8 +178,9 @@ def language_model(
     tied: bool = False,
     dropout: float = 0.0,
 ) -> LanguageModel:
-    """A model of sequences of tokens 0…V-1: ``lm.init(key)``, ``lm.apply(params, carry, tokens)``
-    -> carry, logits; ``lm.loss``; ``lm.generate``.
+    """A model of sequences of tokens 0…V-1, V = `vocab_size`: ``lm.init(key)``;
+    ``lm.apply(params, carry, tokens)`` -> carry, logits (T, *batch, V) of tokens (T, *batch);
+    ``lm.loss``; ``lm.generate``.
 
     `initializer` is the head's: ``"glorot"`` with zero bias, ``"small_normal"`` (N(0, 0.01²), zero
     bias) or ``"pytorch_uniform"`` (U(±1/√F) for both).
@@ -188,6 +194,11 @@ def language_model(
     reads, is dropped while a ``key`` is given, anew at each instant; what is kept is scaled by
     1 / (1 - dropout) (Zaremba et al. 2014). One-hot inputs are not dropped: see
     :class:`jaxrnn.Dropout`.
+
+    Raises TypeError for what is no layer, ValueError for sizes below 1, a rate outside [0, 1), an
+    initializer that is not told here, and `tied` without that E. `apply` and `loss` raise TypeError
+    for tokens that are no integers and for params of another kind, ValueError for a table or a head
+    of other shapes; else they raise what the layer does.
 
     >>> layer = jaxrnn.unroll(jaxrnn.gru(5))
     >>> lm = jaxrnn.language_model(layer, vocab_size=7, embedding=5, tied=True)

@@ -28,7 +28,8 @@ class HeadParams:
 @_containers.params
 @dataclasses.dataclass(frozen=True, eq=False)
 class LanguageModelParams:
-    """The layer's own params, the head's, and the table (V, E) of a model that embeds its ids."""
+    """layer, its own params; head; embedding (V, E), the table of a model that embeds its ids, else
+    None."""
 
     layer: Params
     head: HeadParams
@@ -80,8 +81,19 @@ def embedded(table: jax.Array, ids: jax.Array) -> jax.Array:
     return automatic(picked, ids, lambda split: split(slice(None)))(table, ids)
 
 
-def check(model: Any, params: LanguageModelParams) -> None:
-    """`params` have the table and the head's weight that `model` has, or one sentence says no."""
+def of_type(model: Any, params: Any) -> LanguageModelParams:
+    """`params`, which must be a language model's."""
+    if not isinstance(params, LanguageModelParams):
+        raise TypeError(
+            f"{quote(model)} needs LanguageModelParams, got {type(params).__name__}: make them "
+            f"with its `init`."
+        )
+    return params
+
+
+def check(model: Any, params: Any) -> None:
+    """`params` have the table and the head that `model` has, or one sentence says no."""
+    of_type(model, params)
     want = None if model.embedding is None else (model.vocab_size, model.embedding)
     got = None if params.embedding is None else np.shape(params.embedding)
     advice = "take the params from its `init`."
@@ -94,3 +106,11 @@ def check(model: Any, params: LanguageModelParams) -> None:
         raise ValueError(
             f"`head.w` of the params is {form}, but {quote(model)} has tied={model.tied}: {advice}"
         )
+    shapes = {"w": (model.layer.output_size, model.vocab_size), "b": (model.vocab_size,)}
+    for name, wanted in shapes.items():
+        param = getattr(params.head, name)
+        if param is not None and np.shape(param) != wanted:
+            raise ValueError(
+                f"`head.{name}` of the params has shape {np.shape(param)}, but {quote(model)} "
+                f"needs {wanted}: {advice}"
+            )

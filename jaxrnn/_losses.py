@@ -17,13 +17,15 @@ from jaxrnn._types import Params
 def cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:
     """-log softmax(logits)[target], in nats: logits (..., V), targets (...) -> (...).
 
-    A target outside 0…V-1 gives NaN, in the loss and in every gradient that depends on it, so that
-    it cannot pass unseen.
+    The losses have the dtype of the logits. A target outside 0…V-1 gives NaN, in the loss and in
+    every gradient that depends on it, so that it cannot pass unseen. Raises TypeError for targets
+    that are no integers and for what is no array, ValueError for shapes that do not fit.
 
     >>> logits = jnp.zeros((2, 4))                # four ids, all alike: log 4 nats
     >>> [round(float(nats), 3) for nats in jaxrnn.cross_entropy(logits, jnp.array([3, 0]))]
     [1.386, 1.386]
     """
+    _checks.with_features("logits", logits)
     logits, targets = vary_alike((logits, targets_like(logits, targets)))
     known = _known(logits, targets)
     # The identity; a product with NaN would have a gradient of NaN where a mask asks for none.

@@ -22,7 +22,8 @@ def estimate_bytes(
     *,
     input_size: int | None = None,
 ) -> int:
-    """Bytes that the forward pass of `layer` keeps for the backward one, beyond params, xs and ys.
+    """Bytes that the forward pass of `layer` keeps for the backward one, beyond params, xs and ys:
+    for xs (T, *batch, `input_size`) of `dtype`, `batch` being one size or a tuple of them.
 
     For one `unroll` of hidden size H over N = T · batch instants, in numbers of `dtype`:
 
@@ -51,6 +52,9 @@ def estimate_bytes(
     program needs up to some 3 G N H more for each layer (G gates: 4, 3, 1). `input_size` (H where
     it is None) only counts where inputs are dropped. 16-bit params are kept in float32 too by
     ``"chunks"`` and by the plain scan, for their gradients are added up in it.
+
+    Raises TypeError for what is no layer, for a size that is no integer and a dtype that is no
+    float; ValueError for a size below 1, and for an `input_size` that the layer refuses.
 
     >>> layer = jaxrnn.unroll(jaxrnn.lstm(256))
     >>> jaxrnn.estimate_bytes(layer, T=100, batch=32) // 10**6          # 4 bytes of 5 N H

@@ -70,9 +70,13 @@ class Layer(Protocol):
         """Features of ``ys``."""
         ...
 
-    def init(self, key: Array, input_size: int, dtype: Any = None) -> Params: ...
+    def init(self, key: Array, input_size: int, dtype: Any = None) -> Params:
+        """Fresh params for inputs of `input_size` features."""
+        ...
 
-    def initial_carry(self, params: Params, batch_shape: tuple[int, ...] = ()) -> Carry: ...
+    def initial_carry(self, params: Params, batch_shape: tuple[int, ...] = ()) -> Carry:
+        """The carry before the first step; every leaf leads with `batch_shape`."""
+        ...
 
     def apply(
         self,
@@ -85,7 +89,8 @@ class Layer(Protocol):
         resets: Array | None = None,
         key: Array | None = None,
     ) -> tuple[Carry, Array]:
-        """xs (T, *batch, I), or token ids (T, *batch) -> ys (T, *batch, output_size)."""
+        """xs (T, *batch, I), or token ids (T, *batch) -> carry, ys (T, *batch, output_size); the
+        rest as :func:`unroll` tells it."""
         ...
 
 

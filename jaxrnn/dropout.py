@@ -44,6 +44,10 @@ class Dropout:
     where `resets` begin another document. Under `jax.shard_map` or `jax.vmap` over the batch, one
     key means the same masks on every part: fold `jax.lax.axis_index` into it.
 
+    Raises TypeError for a rate that is no number, ValueError for one outside [0, 1). The layer
+    raises TypeError where there are no such products, and for words that are no rows of one table;
+    ValueError for rates of `zoneout` that do not fit the carry.
+
     >>> layer = jaxrnn.unroll(jaxrnn.lstm(5), dropout=jaxrnn.Dropout(inputs=0.2, recurrent=0.2))
     >>> params = layer.init(jax.random.key(0), input_size=3)
     >>> xs = jnp.ones((6, 2, 3))

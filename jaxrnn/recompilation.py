@@ -30,7 +30,8 @@ class RecompilationWarning(UserWarning):
 
 
 class Guard:
-    """What :func:`watch` makes of a function: it answers as the function does, and remembers.
+    """What :func:`watch` makes of a function: it answers as the function does, and remembers. A
+    call beyond the limit raises RecompilationWarning where `watch` was told ``error=True``.
 
     signatures: what it was compiled for, in order, each a dict from the path of a leaf of the
     arguments to its `jax.typeof` or, for a static argument, its repr.

@@ -25,8 +25,9 @@ FORMAT = 1
 
 
 class TextRecipe(NamedTuple):
-    """How a language model's text became tokens: `tokens` in the order of their ids, the id of the
-    unknown one or None, ``"char"``, ``"word"`` or ``"byte"``, and the recipe's name."""
+    """How a language model's text became tokens: `tokens` in the order of their ids; `unk`, the id
+    of the unknown one or None; `unit`, ``"char"``, ``"word"`` or ``"byte"``; and `recipe`, its name
+    (:func:`jaxrnn.text.find_recipe`)."""
 
     tokens: tuple[str, ...]
     unk: int | None
@@ -35,7 +36,8 @@ class TextRecipe(NamedTuple):
 
 
 class Model(NamedTuple):
-    """What a file holds. `notes` are plain values that the writer added."""
+    """What a file holds: model and params as `save` was given them; text, a TextRecipe or None;
+    notes, plain values that the writer added."""
 
     model: Any
     params: Params
@@ -58,12 +60,17 @@ def save(
     language model's file enough to write text with; `notes` are values of JSON.
 
     Raises DescriptionError for a model that cannot be described, and ModelFileError for params that
-    are not of this model, that hold NaN, and where the file cannot be written.
+    are not of this model or hold NaN, for another `text` or `notes`, and where the file cannot be
+    written; both are ValueErrors.
 
     >>> layer = jaxrnn.unroll(jaxrnn.gru(5))
     >>> params = layer.init(jax.random.key(0), input_size=3)
     >>> jaxrnn.save("model.safetensors", layer, params, notes={"epochs": 3})
     """
+    if not isinstance(text, TextRecipe | None):
+        raise ModelFileError(f"`text` must be a TextRecipe, got {_checks.quote(text)}.")
+    if not isinstance(notes, Mapping | None):
+        raise ModelFileError(f"`notes` must be a dict, got {_checks.quote(notes)}.")
     description = describe(model)
     leaves = _named_leaves(params)
     _refuse_nan(leaves)
@@ -87,8 +94,9 @@ def load(path: str | os.PathLike[str], classes: Iterable[Any] = ()) -> tuple[Any
     """``model, params`` of a file that `save` wrote. `classes` are the cells, layers and functions
     of your own that the model is made of.
 
-    Raises ModelFileError in one sentence for a file that is damaged, cut short, of another format,
-    or whose tensors are not the model's: missing, too many, of another shape or dtype, or NaN.
+    Raises ModelFileError in one sentence for a file that cannot be read, is damaged, cut short or
+    of another format, whose model `build` refuses, or whose tensors are not the model's: missing,
+    too many, of another shape or dtype, or NaN.
 
     >>> cell = jaxrnn.gru(5)
     >>> jaxrnn.save("model.safetensors", cell, cell.init(jax.random.key(0), input_size=3))
@@ -100,7 +108,8 @@ def load(path: str | os.PathLike[str], classes: Iterable[Any] = ()) -> tuple[Any
 
 
 def read(path: str | os.PathLike[str], classes: Iterable[Any] = ()) -> Model:
-    """All that a file holds, as `load` reads it: also its text recipe and notes.
+    """All that a file holds, as `load` reads it: also its text recipe and notes. Raises what `load`
+    raises.
 
     >>> from jaxrnn import saving
     >>> cell = jaxrnn.gru(5)

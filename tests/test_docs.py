@@ -1,5 +1,6 @@
 """The book: that every public name is in its reference, and every page in its table of contents."""
 
+import inspect
 import re
 from pathlib import Path
 
@@ -9,6 +10,12 @@ import jaxrnn
 from jaxrnn.cells import CELLS
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+# That refuse something, and whose docstrings do not say so yet.
+UNTOLD = {
+    *("jaxrnn.engine.choose", "jaxrnn.engine.explain", "jaxrnn.linen.Cell", "jaxrnn.nnx.Cell"),
+    *("jaxrnn.serving.start", "jaxrnn.testing.draw", "jaxrnn.testing.explain"),
+    *("jaxrnn.training.EarlyStopping", "jaxrnn.training.optimizer"),
+}
 REFERENCE = "\n".join(p.read_text(encoding="utf-8") for p in (DOCS / "reference").glob("*.md"))
 
 
@@ -32,6 +39,30 @@ def test_every_function_and_class_has_an_example(monkeypatch):
     called = {n: value for n, value in examples.public() if not examples.is_container(value)}
     assert len(called) > 100
     assert not [name for name, value in called.items() if ">>> " not in (value.__doc__ or "")]
+
+
+def test_what_is_refused_is_told(monkeypatch):
+    """Where the source of a public name raises or checks, its docstring (of a class, that of a
+    method too) tells of errors, or says which other does."""
+    monkeypatch.syspath_prepend(str(DOCS))
+    import examples  # pyright: ignore[reportMissingImports]
+
+    refuses = re.compile(r"\braise |\b_(checks|values|ragged)\.\w+\(")
+    tells = re.compile(r"\b[Rr]aises?\b|[Ee]rrors?\b|\brefuse|See :func:")
+    told = {}
+    for name, value in examples.public():
+        source = inspect.getsource(inspect.unwrap(value))
+        if refuses.search(source) and not examples.is_container(value):
+            documented = value, *filter(inspect.isfunction, vars(value).values())
+            told[name] = any(tells.search(each.__doc__ or "") for each in documented)
+    assert len(told) > 60 and {name for name in told if not told[name]} <= UNTOLD
+
+
+@pytest.mark.parametrize("name", [n for n in jaxrnn.__all__ if n.endswith(("Params", "Carry"))])
+def test_every_field_of_a_container_is_told(name):
+    container = getattr(jaxrnn, name)
+    told = re.findall(r"\w+", container.__doc__)
+    assert {*inspect.get_annotations(container)} <= {*told}
 
 
 def test_every_page_is_in_the_table_of_contents():

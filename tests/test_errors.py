@@ -16,6 +16,7 @@ from _table import Leaky, TiedStart
 import jaxrnn
 from jaxrnn import (
     bidirectional,
+    cross_entropy,
     estimate_bytes,
     gru,
     language_model,
@@ -25,6 +26,7 @@ from jaxrnn import (
     unroll,
     vanilla,
 )
+from jaxrnn.generation import beam_search, filtered, generate, stream
 from jaxrnn.testing import same
 from jaxrnn.testing._case import numpy
 
@@ -39,6 +41,16 @@ XS = jnp.ones((T, B, I), jnp.float32)
 PAIR: Any = bidirectional(LSTM)
 DEEP: Any = stack([unroll(gru(H)), unroll(LSTM)])
 DEEP_PARAMS = DEEP.init(KEY, I, jnp.float32)
+NORMED: Any = jaxrnn.normalize(LAYER)
+NORMED_PARAMS = NORMED.init(KEY, I, jnp.float32)
+MAPPED: Any = jaxrnn.project(LAYER, 2)
+MAPPED_PARAMS = MAPPED.init(KEY, I, jnp.float32)
+FRAMES: Any = jaxrnn.conv_lstm(2, (2, 2))
+FRAMES_PARAMS = FRAMES.init(KEY, 4)
+LM: Any = language_model(LAYER, V)
+IDS: Any = jnp.zeros((T, B), int)
+DOCUMENTS = [np.ones(1), np.ones(2)]
+BATCHES = list(sequences.bucketed(DOCUMENTS, 1, (1, 2)))
 
 
 def wrong(value: Any) -> Any:
@@ -74,6 +86,11 @@ STEPLESS: Any = Stepless()
 
 def like(**changes):
     return dataclasses.replace(PARAMS, **changes)
+
+
+def headed(**changes):
+    params = LM.init(KEY)
+    return dataclasses.replace(params, head=dataclasses.replace(params.head, **changes))
 
 
 def model_loss(**changes):
@@ -129,6 +146,14 @@ CASES = {
         "`key` must be a key of jax.random, got key<fry>[3]",
     ),
     "foreign key": (lambda: run(DEEP, DEEP_PARAMS, key=TENSOR), "`key` got torch.float32[7, 6, 3]"),
+    "a scheme of one's own": (
+        lambda: lstm(H, initializer=lambda *_: [XS] * 4).init(KEY, I),
+        "`initializer` must give (3, 16), (4, 16), (16,), (16,) got [float32[7, 6, 3],",
+    ),
+    "a scheme that gives none": (
+        lambda: lstm(H, initializer=lambda *_: wrong(3)).init(KEY, I),
+        "`initializer` must give w_x, w_h, b, b_h got 3",
+    ),
     "params of ints": (lambda: LSTM.init(KEY, I, jnp.int32), "floating dtype, got int32"),
     # Inputs.
     "feature size": (lambda: run(xs=XS[..., :2]), "x (6, 2) w_x (3, 16)"),
@@ -173,6 +198,14 @@ CASES = {
         lambda: LAYER.step(like(w_x=TENSOR), None, XS[0]),
         "`params.w_x` an array got Tensor a tensor of one's own",
     ),
+    "a shift for all": (
+        lambda: NORMED.apply(dataclasses.replace(NORMED_PARAMS, shift=XS[0, 0, :1]), None, XS),
+        "`shift` (1,) Normalize( (3,)",
+    ),
+    "a bias for all": (
+        lambda: MAPPED.apply(dataclasses.replace(MAPPED_PARAMS, b=XS[0, 0, :1]), None, XS),
+        "`b` (1,) Project( (2,)",
+    ),
     "none in params": (
         lambda: run(params=like(w_h=None)),
         "`w_h` an array got NoneType None",
@@ -200,6 +233,10 @@ CASES = {
     "one params for a stack": (lambda: run(DEEP), "params must be a tuple of 2 LSTMParams"),
     # Carries.
     "size of a batch": (lambda: LSTM.initial_carry(PARAMS, wrong(-1)), "`batch_shape` () got -1"),
+    "size of a declared cell's batch": (
+        lambda: jaxrnn.mgu(H).initial_carry(jaxrnn.mgu(H).init(KEY, I), wrong(-1)),
+        "`batch_shape` () got -1",
+    ),
     "sizes of a batch": (
         lambda: DEEP.initial_carry(DEEP_PARAMS, wrong((2, 1.5))),
         "`batch_shape` () got (2, 1.5)",
@@ -267,6 +304,12 @@ CASES = {
         lambda: unroll(Leaky(4)).step(None, None, np.ones(6, int)),
         "xs is int64, which means token ids, but Leaky(",
     ),
+    "step: tokens for frames": (
+        lambda: FRAMES.step(
+            FRAMES_PARAMS, FRAMES.initial_carry(FRAMES_PARAMS, (B,)), np.ones(B, int)
+        ),
+        "xs is int64, which means token ids, but ConvLSTM(",
+    ),
     # Lengths, mask, resets.
     "ragged lengths": (
         lambda: run(lengths=[[1], [2, 3]]),
@@ -295,6 +338,49 @@ CASES = {
     "targets' shape": (lambda: model_loss(targets=jnp.zeros((B, T), int)), "targets (6, 7) (7, 6)"),
     "targets' dtype": (lambda: model_loss(targets=jnp.zeros((T, B))), "targets float"),
     "tokens of floats": (lambda: model_loss(tokens=jnp.zeros((T, B))), "float64"),
+    "model's key": (lambda: LM.init(wrong(0)), "`key` must be a key of jax.random, got 0"),
+    "model's params": (
+        lambda: LM.apply(PARAMS, None, IDS),
+        "LanguageModelParams LSTMParams `init`",
+    ),
+    "start of a model": (lambda: LM.initial_carry(wrong(None)), "LanguageModelParams NoneType"),
+    "head of another size": (
+        lambda: LM.apply(headed(w=XS[0, :4]), None, IDS),
+        "`head.w` (4, 3) (4, 5)",
+    ),
+    "head's bias": (lambda: LM.apply(headed(b=XS[0, 0, :1]), None, IDS), "`head.b` (1,) (5,)"),
+    "logits' list": (lambda: cross_entropy(wrong([0.5]), IDS), "logits an array got list [0.5]"),
+    "logits' axes": (lambda: cross_entropy(XS[0, 0, 0], IDS[0, 0]), "logits (..., V) got ()"),
+    "filtered nothing": (lambda: filtered(XS[..., :0]), "logits (..., V) got (7, 6, 0)"),
+    "generate": (lambda: generate(LAYER, PARAMS, IDS, IDS[0], 3), "generate model got Unroll("),
+    "beams": (lambda: beam_search(LAYER, PARAMS, IDS[0], 3), "beam_search model got Unroll("),
+    "stream": (lambda: stream(LAYER, PARAMS, IDS[0]), "stream needs a language model got Unroll("),
+    # Files and sequences.
+    "classes": (lambda: jaxrnn.build({}, wrong(3)), "`classes` must be a list got 3"),
+    "text of a file": (
+        lambda: jaxrnn.save("never", LSTM, PARAMS, text=wrong("char")),
+        "`text` must be a TextRecipe, got 'char'",
+    ),
+    "notes of a file": (
+        lambda: jaxrnn.save("never", LSTM, PARAMS, notes=wrong([1])),
+        "`notes` must be a dict, got [1]",
+    ),
+    "seed of buckets": (
+        lambda: sequences.bucketed(DOCUMENTS, 1, (2,), seed=-1),
+        "`seed` must be an integer got -1",
+    ),
+    "drop_last": (
+        lambda: sequences.bucketed(DOCUMENTS, 1, (2,), drop_last=wrong("no")),
+        "`drop_last` must be True or False, got 'no'",
+    ),
+    "outputs of too few batches": (
+        lambda: sequences.restore([], BATCHES, 2),
+        "an output for each batch, got 0 for 2",
+    ),
+    "fewer sequences than there are": (
+        lambda: sequences.restore([b.xs for b in BATCHES], BATCHES, 1),
+        "`count` is 1, but the batches hold sequence 1",
+    ),
 }
 
 

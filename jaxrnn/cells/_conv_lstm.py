@@ -33,7 +33,8 @@ class ConvLSTMParams:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class ConvLSTM(_declared.Declared):
-    """One instant of a convolutional LSTM over one to three axes of space (eq. 3 of Shi et al.)::
+    """One instant of a convolutional LSTM over one to three axes of space, of sizes `spatial` (eq.
+    3 of Shi et al. 2015)::
 
         i, f = σ(x * W_x + h * W_h + p ⊙ c + b)
         g    = tanh(x * W_x + h * W_h + b)
@@ -43,8 +44,12 @@ class ConvLSTM(_declared.Declared):
 
     where * is a cross-correlation with zeros beyond the edge, of `kernel` sites (a number: along
     every axis). Without `peepholes`, p is 0: Keras' and Flax's cell. `hidden_size` is C, the
-    channels of a site. A frame comes and goes as one row of features, ``frame.reshape(*batch, -1)``
-    of (*batch, *spatial, C_in): so that it walks as every cell does.
+    channels of a site. A frame (*batch, *spatial, C_in) comes and goes as one row of features,
+    (*batch, prod(spatial) · C_in): so that it walks as every cell does.
+
+    The carry is :class:`LSTMCarry`, h and c (*batch, prod(spatial) · C). Raises ValueError for less
+    than one or more than three sizes, for an `input_size` that is no number of channels at each
+    site, and for frames that are no rows; TypeError for token ids. Other errors: see :class:`LSTM`.
 
     >>> cell = jaxrnn.conv_lstm(5, spatial=(4, 4), kernel=1)
     >>> params = cell.init(jax.random.key(0), input_size=4 * 4 * 3)
@@ -118,7 +123,7 @@ class ConvLSTM(_declared.Declared):
         )
 
     def initial_carry(self, params: ConvLSTMParams, batch_shape: tuple[int, ...] = ()) -> LSTMCarry:
-        return LSTMCarry(*(self.zeros(params, *batch_shape, self.output_size) for _ in range(2)))
+        return LSTMCarry(*(self.zeros(params, batch_shape, self.output_size) for _ in range(2)))
 
     def step(
         self, params: ConvLSTMParams, carry: LSTMCarry, x: jax.Array

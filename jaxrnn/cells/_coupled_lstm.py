@@ -26,7 +26,7 @@ class CoupledLSTMParams:
 @dataclasses.dataclass(frozen=True, repr=False)
 class CoupledLSTM(_declared.Declared):
     """One instant of an LSTM that forgets as much as it takes in (the variant CIFG of Greff et
-    al., section 5, without peepholes)::
+    al. 2017, section 5, without peepholes)::
 
         i, o = σ(x W_x + h W_h + b)
         g    = tanh(x W_x + h W_h + b)
@@ -35,6 +35,8 @@ class CoupledLSTM(_declared.Declared):
         h'   = o ⊙ tanh(c')
 
     The bias of i begins at -1, which is the LSTM's 1 of its forget gate.
+
+    The carry is :class:`LSTMCarry`, h and c (*batch, H). Errors: see :class:`LSTM`.
 
     >>> cell = jaxrnn.coupled_lstm(5)
     >>> params = cell.init(jax.random.key(0), input_size=3)
@@ -61,7 +63,7 @@ class CoupledLSTM(_declared.Declared):
     def initial_carry(
         self, params: CoupledLSTMParams, batch_shape: tuple[int, ...] = ()
     ) -> LSTMCarry:
-        return LSTMCarry(*(self.zeros(params, *batch_shape, self.hidden_size) for _ in range(2)))
+        return LSTMCarry(*(self.zeros(params, batch_shape, self.hidden_size) for _ in range(2)))
 
     def step(
         self, params: CoupledLSTMParams, carry: LSTMCarry, x: jax.Array

@@ -42,6 +42,10 @@ class Declared(abc.ABC):
     def initial_carry(self, params: Any, batch_shape: tuple[int, ...] = ()) -> Any:
         """The carry before the first step; every leaf leads with `batch_shape`."""
 
+    @abc.abstractmethod
+    def step(self, params: Any, carry: Any, x: jax.Array) -> tuple[Any, jax.Array]:
+        """One instant, of what `check` let pass."""
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "hidden_size", _checks.positive("hidden_size", self.hidden_size))
 
@@ -68,14 +72,15 @@ class Declared(abc.ABC):
         }
         return self.Params(**arrays)
 
-    def zeros(self, params: Any, *shape: int) -> jax.Array:
-        """In the dtype of `params`, which must be this cell's."""
+    def zeros(self, params: Any, batch_shape: Any, *sizes: int) -> jax.Array:
+        """(*batch, *sizes) in the dtype of `params`, which must be this cell's."""
         self._check_type(params)
+        shape = (*_checks.batch_shape(batch_shape), *sizes)
         return jnp.zeros(shape, jax.tree.leaves(params)[0].dtype)
 
-    def wide_zeros(self, params: Any, *shape: int) -> jax.Array:
+    def wide_zeros(self, params: Any, batch_shape: Any, *sizes: int) -> jax.Array:
         """In float32 at least: of what fades slowly, which 16 bits would hold still."""
-        zeros = self.zeros(params, *shape)
+        zeros = self.zeros(params, batch_shape, *sizes)
         return zeros.astype(_checks.at_least_float32(zeros.dtype))
 
     def check(self, params: Any, carry: Any, x: Any) -> None:
@@ -92,7 +97,7 @@ class Declared(abc.ABC):
             if got != want:
                 raise ValueError(f"`{name}` has shape {got}, but {quote(self)} needs {want}.")
         batch_shape = _checks.batch_shape_of(x, time_axes=0)
-        if not _checks.is_tokens(x):
+        if not _checks.reads_tokens(self, x):
             self._check_features(params, input_size, dtype, x)
         want = jax.eval_shape(lambda params: self.initial_carry(params, batch_shape), params)
         what = f"the carry given to {quote(self)}"

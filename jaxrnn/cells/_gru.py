@@ -37,17 +37,17 @@ class GRUCarry(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class GRU:
-    """One instant of a GRU: the same job as the vanilla cell, through two gates::
+    """One instant of a GRU (Cho et al. 2014): the same job as the vanilla cell, through two gates::
 
         r, z = σ(x W_x + h W_h + b)                     reset and update gate
         n    = tanh(x W_x + b + r ⊙ (h W_h + b_h))      candidate, reset="after"
         n    = tanh(x W_x + b + (r ⊙ h) W_h + b_h)      candidate, reset="before"
         h'   = z ⊙ h + (1 - z) ⊙ n
 
-    each gate with its own columns of the weights. `recurrent_bias` (b_h, which joins b in r
-    and z) defaults to True for reset after, else False: so the default is PyTorch's and
-    cuDNN's cell. `dataclasses.replace` with another reset keeps a recurrent bias that was given,
-    and one that was not follows. `initializer` as in :class:`LSTM`.
+    each gate with its own columns of the weights; `reset` before is the paper's. `recurrent_bias`
+    (b_h, which joins b in r and z) defaults to True for reset after, else False: so the default is
+    PyTorch's and cuDNN's cell. `dataclasses.replace` with another reset keeps a recurrent bias that
+    was given, and one that was not follows. `initializer` and errors as in :class:`LSTM`.
 
     >>> cell = jaxrnn.gru(5, reset="before")
     >>> params = cell.init(jax.random.key(0), input_size=3)

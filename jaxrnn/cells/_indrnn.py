@@ -27,11 +27,13 @@ class IndRNNParams:
 @dataclasses.dataclass(frozen=True, repr=False)
 class IndRNN(_declared.Declared):
     """One instant of an independently recurrent network: each unit sees its own past alone (eq. 2
-    of Li et al.)::
+    of Li et al. 2018)::
 
         h' = φ(x W_x + u ⊙ h + b)
 
     with φ relu or tanh (`activation`). `|u|` above 1 grows with time: T steps bear `|u| ≤ 2^(1/T)`.
+
+    The carry is :class:`VanillaCarry`, h (*batch, H). Errors: see :class:`LSTM`.
 
     >>> cell = jaxrnn.indrnn(5)
     >>> params = cell.init(jax.random.key(0), input_size=3)
@@ -63,7 +65,7 @@ class IndRNN(_declared.Declared):
     def initial_carry(
         self, params: IndRNNParams, batch_shape: tuple[int, ...] = ()
     ) -> VanillaCarry:
-        return VanillaCarry(self.zeros(params, *batch_shape, self.hidden_size))
+        return VanillaCarry(self.zeros(params, batch_shape, self.hidden_size))
 
     def step(
         self, params: IndRNNParams, carry: VanillaCarry, x: jax.Array

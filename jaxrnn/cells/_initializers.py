@@ -104,5 +104,12 @@ def draw(
     dtype = _checks.float_dtype(dtype)
     wide = _checks.at_least_float32(dtype)  # a QR decomposition needs it, and random numbers too
     arrays = scheme(initializer)(key, input_size, hidden_size, gates, forget_gate, wide)
+    columns = gates * hidden_size
+    want = [(input_size, columns), (hidden_size, columns), (columns,), (columns,)]
+    if [getattr(a, "shape", None) for a in jax.tree.leaves(arrays)] != want:
+        raise ValueError(
+            f"`initializer` must give w_x, w_h, b, b_h of the shapes {want}, got "
+            f"{_checks.spell(arrays)} of {_checks.quote(initializer)}."
+        )
     w_x, w_h, b, b_h = (a.astype(dtype) for a in arrays)
     return params_type(w_x=w_x, w_h=w_h, b=b, b_h=b_h if recurrent_bias else None)

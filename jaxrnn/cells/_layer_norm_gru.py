@@ -30,7 +30,7 @@ class LayerNormGRUParams:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class LayerNormGRU(_declared.Declared):
-    """One instant of a layer-normalised GRU (eq. 23–25 of Ba et al.)::
+    """One instant of a layer-normalised GRU (eq. 23–25 of Ba et al. 2016)::
 
         r, z = σ(N(h W_h) ⊙ s_h + N(x W_x) ⊙ s_x + b)                   N over both, 2H
         n    = tanh(N(x W_x) ⊙ s_x + b + r ⊙ (N(h W_h) ⊙ s_h + b_n))    N over H
@@ -38,6 +38,8 @@ class LayerNormGRU(_declared.Declared):
 
     with N as in :class:`LayerNormLSTM`. Here z is the share of the new, as in the paper: that of
     :class:`GRU` is 1 - z.
+
+    The carry is :class:`GRUCarry`, h (*batch, H). Errors: see :class:`LayerNormLSTM`.
 
     >>> cell = jaxrnn.layer_norm_gru(5)
     >>> params = cell.init(jax.random.key(0), input_size=3)
@@ -71,7 +73,7 @@ class LayerNormGRU(_declared.Declared):
     def initial_carry(
         self, params: LayerNormGRUParams, batch_shape: tuple[int, ...] = ()
     ) -> GRUCarry:
-        return GRUCarry(self.zeros(params, *batch_shape, self.hidden_size))
+        return GRUCarry(self.zeros(params, batch_shape, self.hidden_size))
 
     def step(
         self, params: LayerNormGRUParams, carry: GRUCarry, x: jax.Array

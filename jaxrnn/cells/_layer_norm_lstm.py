@@ -31,14 +31,17 @@ class LayerNormLSTMParams:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class LayerNormLSTM(_declared.Declared):
-    """One instant of a layer-normalised LSTM (eq. 20–22 of Ba et al.; their two shifts of the sum
-    and its bias are one, b)::
+    """One instant of a layer-normalised LSTM (eq. 20–22 of Ba et al. 2016; their two shifts of the
+    sum and its bias are one, b)::
 
         i, f, g, o = N(h W_h) ⊙ s_h + N(x W_x) ⊙ s_x + b      N over all 4H
         c'         = σ(f) ⊙ c + σ(i) ⊙ tanh(g)
         h'         = σ(o) ⊙ tanh(N(c') ⊙ s_c + b_c)
 
     with N(a) = (a - mean) / √(variance + ε), ε = `epsilon`.
+
+    The carry is :class:`LSTMCarry`, h and c (*batch, H). Raises ValueError for an `epsilon` that is
+    no number above 0; other errors: see :class:`LSTM`.
 
     >>> cell = jaxrnn.layer_norm_lstm(5)
     >>> params = cell.init(jax.random.key(0), input_size=3)
@@ -74,7 +77,7 @@ class LayerNormLSTM(_declared.Declared):
     def initial_carry(
         self, params: LayerNormLSTMParams, batch_shape: tuple[int, ...] = ()
     ) -> LSTMCarry:
-        return LSTMCarry(*(self.zeros(params, *batch_shape, self.hidden_size) for _ in range(2)))
+        return LSTMCarry(*(self.zeros(params, batch_shape, self.hidden_size) for _ in range(2)))
 
     def step(
         self, params: LayerNormLSTMParams, carry: LSTMCarry, x: jax.Array

@@ -43,7 +43,7 @@ class LRUCarry(NamedTuple):
 @dataclasses.dataclass(frozen=True, repr=False)
 class LRU(_declared.Declared):
     """One instant of a linear recurrent unit, complex and diagonal (section 3 and eq. 7–8 of
-    Orvieto et al.)::
+    Orvieto et al. 2023)::
 
         λ  = exp(-exp(ν) + i exp(θ))                    |λ| < 1 before rounding
         h' = λ ⊙ h + exp(γ) ⊙ (x W_re + i x W_im)
@@ -51,6 +51,9 @@ class LRU(_declared.Declared):
 
     `|λ|` begins uniform on the ring from `r_min` to `r_max`, its phase between 0 and `max_phase`,
     and exp(γ) at `√(1 - |λ|²)`. The carry of 16-bit params is complex64.
+
+    Raises ValueError unless 0 ≤ r_min < r_max ≤ 1 and `max_phase` is above 0; other errors: see
+    :class:`LSTM`.
 
     >>> cell = jaxrnn.lru(5, r_min=0.9, r_max=0.999)
     >>> params = cell.init(jax.random.key(0), input_size=3)
@@ -113,7 +116,7 @@ class LRU(_declared.Declared):
         return dataclasses.replace(params, gamma=gamma.astype(params.nu.dtype))
 
     def initial_carry(self, params: LRUParams, batch_shape: tuple[int, ...] = ()) -> LRUCarry:
-        zeros = self.wide_zeros(params, *batch_shape, self.hidden_size)
+        zeros = self.wide_zeros(params, batch_shape, self.hidden_size)
         return LRUCarry(jax.lax.complex(zeros, zeros))
 
     def step(self, params: LRUParams, carry: LRUCarry, x: jax.Array) -> tuple[LRUCarry, jax.Array]:

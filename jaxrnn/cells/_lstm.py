@@ -37,7 +37,7 @@ class LSTMCarry(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class LSTM:
-    """One instant of an LSTM::
+    """One instant of an LSTM (Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000)::
 
         i, f, o = σ(x W_x + h W_h + b)        input, forget and output gate
         g       = tanh(x W_x + h W_h + b)     candidate
@@ -48,8 +48,15 @@ class LSTM:
     is added to the first (PyTorch's parameterisation: both are trained).
 
     `initializer` is ``"glorot_orthogonal"`` (forget bias 1), ``"small_normal"`` (N(0, 0.01²),
-    biases zero), ``"pytorch_uniform"`` (U(±1/√H) throughout), or a scheme of your own
-    (`jaxrnn.cells._initializers` tells its form).
+    biases zero), ``"pytorch_uniform"`` (U(±1/√H) throughout), or a function ``(key, input_size,
+    hidden_size, gates, forget_gate, dtype)`` that returns ``(w_x, w_h, b, b_h)`` as
+    :class:`LSTMParams` has them; `forget_gate` is the index of that gate, 1 here, or None.
+
+    Raises TypeError for a size that is no integer and a flag that is no bool, ValueError for a size
+    below 1 and an option that is not told here. `init` raises TypeError for what is no key or no
+    floating dtype, ValueError where that function gives other shapes. `step` raises TypeError for
+    params of another cell and for x of another dtype than theirs, ValueError for shapes that do not
+    fit and for another carry than `initial_carry` gives.
 
     >>> cell = jaxrnn.lstm(5)
     >>> params = cell.init(jax.random.key(0), input_size=3)

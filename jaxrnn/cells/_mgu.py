@@ -26,11 +26,13 @@ class MGUParams:
 @dataclasses.dataclass(frozen=True, repr=False)
 class MGU(_declared.Declared):
     """One instant of a minimal gated unit, whose one gate forgets and resets (eq. 4a–4c of Zhou et
-    al.)::
+    al. 2016)::
 
         f  = σ(x W_x + h W_h + b)
         n  = tanh(x W_x + (f ⊙ h) W_h + b)
         h' = (1 - f) ⊙ h + f ⊙ n
+
+    The carry is :class:`GRUCarry`, h (*batch, H). Errors: see :class:`LSTM`.
 
     >>> cell = jaxrnn.mgu(5)
     >>> params = cell.init(jax.random.key(0), input_size=3)
@@ -55,7 +57,7 @@ class MGU(_declared.Declared):
         }
 
     def initial_carry(self, params: MGUParams, batch_shape: tuple[int, ...] = ()) -> GRUCarry:
-        return GRUCarry(self.zeros(params, *batch_shape, self.hidden_size))
+        return GRUCarry(self.zeros(params, batch_shape, self.hidden_size))
 
     def step(self, params: MGUParams, carry: GRUCarry, x: jax.Array) -> tuple[GRUCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y = h' (*batch, H)."""

@@ -24,11 +24,13 @@ class MinGRUParams:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class MinGRU(_declared.Declared):
-    """One instant of a minGRU, linear in its carry (section 3.1 of Feng et al.)::
+    """One instant of a minGRU, linear in its carry (section 3.1 of Feng et al. 2024)::
 
         z  = σ(x W_x + b)
         n  = x W_x + b
         h' = (1 - z) ⊙ h + z ⊙ n
+
+    The carry is :class:`GRUCarry`, h (*batch, H). Errors: see :class:`LSTM`.
 
     >>> layer = jaxrnn.unroll(jaxrnn.mingru(5), engine="associative")     # no loop of T steps
     >>> params = layer.init(jax.random.key(0), input_size=3)
@@ -47,7 +49,7 @@ class MinGRU(_declared.Declared):
         return {"w_x": _declared.glorot(input_size, 2, H), "b": _declared.zeros(2 * H)}
 
     def initial_carry(self, params: MinGRUParams, batch_shape: tuple[int, ...] = ()) -> GRUCarry:
-        return GRUCarry(self.zeros(params, *batch_shape, self.hidden_size))
+        return GRUCarry(self.zeros(params, batch_shape, self.hidden_size))
 
     def step(
         self, params: MinGRUParams, carry: GRUCarry, x: jax.Array

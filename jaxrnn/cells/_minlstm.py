@@ -24,7 +24,7 @@ class MinLSTMParams:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class MinLSTM(_declared.Declared):
-    """One instant of a minLSTM, linear in its carry (section 3.2 of Feng et al.)::
+    """One instant of a minLSTM, linear in its carry (section 3.2 of Feng et al. 2024)::
 
         f, i = σ(x W_x + b)
         n    = x W_x + b
@@ -32,6 +32,8 @@ class MinLSTM(_declared.Declared):
 
     The shares are computed as σ(±(log f - log i)), which does not divide 0 by 0 (their appendix
     B.2).
+
+    The carry is :class:`GRUCarry`, h (*batch, H). Errors: see :class:`LSTM`.
 
     >>> cell = jaxrnn.minlstm(5)
     >>> params = cell.init(jax.random.key(0), input_size=3)
@@ -50,7 +52,7 @@ class MinLSTM(_declared.Declared):
         return {"w_x": _declared.glorot(input_size, 3, H), "b": _declared.bias(H, 1, 0, 0)}
 
     def initial_carry(self, params: MinLSTMParams, batch_shape: tuple[int, ...] = ()) -> GRUCarry:
-        return GRUCarry(self.zeros(params, *batch_shape, self.hidden_size))
+        return GRUCarry(self.zeros(params, batch_shape, self.hidden_size))
 
     def step(
         self, params: MinLSTMParams, carry: GRUCarry, x: jax.Array

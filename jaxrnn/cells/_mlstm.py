@@ -37,8 +37,8 @@ class MLSTMCarry(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class MLSTM(_declared.Declared):
-    """One instant of an mLSTM, stabilised, linear in its carry (eq. 19–27 of Beck et al.; in each
-    of `heads`, D = H / heads)::
+    """One instant of an mLSTM, stabilised, linear in its carry (eq. 19–27 of Beck et al. 2024; in
+    each of `heads`, D = H / heads)::
 
         q, v = x W_x + b,   k = (x W_x + b) / √D,   o = σ(x W_x + b)
         m'   = max(log f + m, ĩ)                     f = σ(f̃), or exp(f̃) (`forget`)
@@ -48,6 +48,9 @@ class MLSTM(_declared.Declared):
         y    = o ⊙ c' q / max(|n' · q|, exp(-m'))
 
     (The bias of k is scaled too, as in the authors' code; eq. 25 adds it behind.)
+
+    `forget` is ``"sigmoid"`` or ``"exponential"``. Raises ValueError where `heads` does not divide
+    `hidden_size`; other errors: see :class:`LSTM`.
 
     >>> cell = jaxrnn.mlstm(4, heads=2)
     >>> params = cell.init(jax.random.key(0), input_size=3)
@@ -83,9 +86,9 @@ class MLSTM(_declared.Declared):
 
     def initial_carry(self, params: MLSTMParams, batch_shape: tuple[int, ...] = ()) -> MLSTMCarry:
         sizes = (self.heads, self.hidden_size // self.heads)
-        c = self.wide_zeros(params, *batch_shape, *sizes, sizes[1])
-        n = self.wide_zeros(params, *batch_shape, *sizes)
-        m = _stabilised.nothing(self.wide_zeros(params, *batch_shape, self.heads))
+        c = self.wide_zeros(params, batch_shape, *sizes, sizes[1])
+        n = self.wide_zeros(params, batch_shape, *sizes)
+        m = _stabilised.nothing(self.wide_zeros(params, batch_shape, self.heads))
         return MLSTMCarry(c, n, m)
 
     def step(

@@ -26,13 +26,16 @@ class ParaGRUParams:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class ParaGRU(_declared.Declared):
-    """One instant of ParaRNN's GRU: each unit's gates see its own past alone::
+    """One instant of ParaRNN's GRU (Danieli et al. 2025): each unit's gates see its own past
+    alone::
 
         r, z = σ(x W_x + a ⊙ h + b)
         n    = tanh(x W_x + a ⊙ (r ⊙ h) + b)
         h'   = (1 - z) ⊙ h + z ⊙ n
 
     Its Jacobian is diagonal: ``unroll(paragru(256), engine="newton")`` walks all of time at once.
+
+    The carry is :class:`GRUCarry`, h (*batch, H). Errors: see :class:`LSTM`.
 
     >>> cell = jaxrnn.paragru(5)
     >>> params = cell.init(jax.random.key(0), input_size=3)
@@ -57,7 +60,7 @@ class ParaGRU(_declared.Declared):
         }
 
     def initial_carry(self, params: ParaGRUParams, batch_shape: tuple[int, ...] = ()) -> GRUCarry:
-        return GRUCarry(self.zeros(params, *batch_shape, self.hidden_size))
+        return GRUCarry(self.zeros(params, batch_shape, self.hidden_size))
 
     def step(
         self, params: ParaGRUParams, carry: GRUCarry, x: jax.Array

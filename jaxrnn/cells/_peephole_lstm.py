@@ -27,14 +27,16 @@ class PeepholeLSTMParams:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class PeepholeLSTM(_declared.Declared):
-    """One instant of an LSTM with peepholes (as eq. 3–7 of Graves 2013 have them, one weight a
-    unit)::
+    """One instant of an LSTM with peepholes (Gers & Schmidhuber 2000, as eq. 3–7 of Graves 2013
+    have them: one weight a unit)::
 
         i, f = σ(x W_x + h W_h + p ⊙ c + b)
         g    = tanh(x W_x + h W_h + b)
         c'   = f ⊙ c + i ⊙ g
         o    = σ(x W_x + h W_h + p ⊙ c' + b)
         h'   = o ⊙ tanh(c')
+
+    The carry is :class:`LSTMCarry`, h and c (*batch, H). Errors: see :class:`LSTM`.
 
     >>> cell = jaxrnn.peephole_lstm(5)
     >>> params = cell.init(jax.random.key(0), input_size=3)
@@ -62,7 +64,7 @@ class PeepholeLSTM(_declared.Declared):
     def initial_carry(
         self, params: PeepholeLSTMParams, batch_shape: tuple[int, ...] = ()
     ) -> LSTMCarry:
-        return LSTMCarry(*(self.zeros(params, *batch_shape, self.hidden_size) for _ in range(2)))
+        return LSTMCarry(*(self.zeros(params, batch_shape, self.hidden_size) for _ in range(2)))
 
     def step(
         self, params: PeepholeLSTMParams, carry: LSTMCarry, x: jax.Array

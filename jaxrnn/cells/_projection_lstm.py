@@ -36,12 +36,14 @@ class ProjectionLSTMCarry(NamedTuple):
 @dataclasses.dataclass(frozen=True, repr=False)
 class ProjectionLSTM(_declared.Declared):
     """One instant of an LSTM whose output is projected, and comes back so (eq. 1–7 of Sak et al.
-    without peepholes: PyTorch's ``proj_size``)::
+    2014 without peepholes: PyTorch's ``proj_size``)::
 
         i, f, o = σ(x W_x + h W_h + b)
         g       = tanh(x W_x + h W_h + b)
         c'      = f ⊙ c + i ⊙ g
         h'      = (o ⊙ tanh(c')) W_r          of P = `projection_size` features
+
+    `recurrent_bias` and errors as in :class:`LSTM`.
 
     >>> cell = jaxrnn.projection_lstm(5, projection_size=2)
     >>> params = cell.init(jax.random.key(0), input_size=3)
@@ -81,7 +83,7 @@ class ProjectionLSTM(_declared.Declared):
         self, params: ProjectionLSTMParams, batch_shape: tuple[int, ...] = ()
     ) -> ProjectionLSTMCarry:
         sizes = self.projection_size, self.hidden_size
-        return ProjectionLSTMCarry(*(self.zeros(params, *batch_shape, size) for size in sizes))
+        return ProjectionLSTMCarry(*(self.zeros(params, batch_shape, size) for size in sizes))
 
     def step(
         self, params: ProjectionLSTMParams, carry: ProjectionLSTMCarry, x: jax.Array

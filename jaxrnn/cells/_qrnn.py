@@ -35,7 +35,7 @@ class QRNNCarry(NamedTuple):
 @dataclasses.dataclass(frozen=True, repr=False)
 class QRNN(_declared.Declared):
     """One instant of a quasi-recurrent network with fo-pooling, linear in its carry (eq. 1–2 and 4
-    of Bradbury et al.), with a convolution over the last k = `window` inputs::
+    of Bradbury et al. 2017), with a convolution over the last k = `window` inputs::
 
         a  = Σ_j x_{t-j} W_{k-1-j} + b           j = 0 … k-1
         z  = tanh(a),   f, o = σ(a)
@@ -43,6 +43,8 @@ class QRNN(_declared.Declared):
         y  = o ⊙ c'
 
     The window is carried as its partial sums, so that each input is multiplied once, when it comes.
+
+    Errors: see :class:`LSTM`.
 
     >>> cell = jaxrnn.qrnn(5, window=3)
     >>> params = cell.init(jax.random.key(0), input_size=3)
@@ -78,8 +80,8 @@ class QRNN(_declared.Declared):
 
     def initial_carry(self, params: QRNNParams, batch_shape: tuple[int, ...] = ()) -> QRNNCarry:
         H = self.hidden_size
-        past = [self.zeros(params, *batch_shape, 3 * H) for _ in range(self.window - 1)]
-        return QRNNCarry(self.zeros(params, *batch_shape, H), tuple(past))
+        past = [self.zeros(params, batch_shape, 3 * H) for _ in range(self.window - 1)]
+        return QRNNCarry(self.zeros(params, batch_shape, H), tuple(past))
 
     def step(
         self, params: QRNNParams, carry: QRNNCarry, x: jax.Array

@@ -36,7 +36,7 @@ def _slow(key, shape, dtype):
 @dataclasses.dataclass(frozen=True, repr=False)
 class RGLRU(_declared.Declared):
     """One instant of a real-gated linear recurrent unit, linear in its carry (eq. 1–4 of De et
-    al.)::
+    al. 2024)::
 
         r, i = σ(x W_x + b)                     recurrence gate, input gate
         α    = σ(a)^(8 r)
@@ -44,6 +44,8 @@ class RGLRU(_declared.Declared):
 
     computed through log α = -8 r ⊙ softplus(-a), as the paper has it; h is
     float32 for 16-bit params.
+
+    The carry is :class:`GRUCarry`, h (*batch, H). Errors: see :class:`LSTM`.
 
     >>> cell = jaxrnn.rg_lru(5)
     >>> params = cell.init(jax.random.key(0), input_size=3)
@@ -69,7 +71,7 @@ class RGLRU(_declared.Declared):
         }
 
     def initial_carry(self, params: RGLRUParams, batch_shape: tuple[int, ...] = ()) -> GRUCarry:
-        return GRUCarry(self.wide_zeros(params, *batch_shape, self.hidden_size))
+        return GRUCarry(self.wide_zeros(params, batch_shape, self.hidden_size))
 
     def step(
         self, params: RGLRUParams, carry: GRUCarry, x: jax.Array

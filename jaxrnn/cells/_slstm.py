@@ -27,8 +27,8 @@ class SLSTMParams:
 
 @_containers.carry
 class SLSTMCarry(NamedTuple):
-    """h (*batch, H), the output; c, the memory; n, its normaliser; m, the logarithm by which both
-    are scaled; c, n and m in float32 for 16-bit params."""
+    """h, c, n and m (*batch, H): the output, the memory, its normaliser, and the logarithm by which
+    both are scaled; c, n and m in float32 for 16-bit params."""
 
     h: jax.Array
     c: jax.Array
@@ -38,7 +38,7 @@ class SLSTMCarry(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class SLSTM(_declared.Declared):
-    """One instant of an sLSTM, stabilised (eq. 8–17 of Beck et al.)::
+    """One instant of an sLSTM, stabilised (eq. 8–17 of Beck et al. 2024)::
 
         ĩ, f̃, z̃, õ = x W_x + h W_h + b            W_h in blocks, one for each of `heads`
         z, o = tanh(z̃), σ(õ)
@@ -47,6 +47,9 @@ class SLSTM(_declared.Declared):
         c'   = f ⊙ c + i ⊙ z
         n'   = f ⊙ n + i
         h'   = o ⊙ c' / n'
+
+    `forget` is ``"sigmoid"`` or ``"exponential"``. Raises ValueError where `heads` does not divide
+    `hidden_size`; other errors: see :class:`LSTM`.
 
     >>> cell = jaxrnn.slstm(4, heads=2, forget="exponential")
     >>> params = cell.init(jax.random.key(0), input_size=3)
@@ -86,9 +89,9 @@ class SLSTM(_declared.Declared):
         }
 
     def initial_carry(self, params: SLSTMParams, batch_shape: tuple[int, ...] = ()) -> SLSTMCarry:
-        shape = *batch_shape, self.hidden_size
-        c, n, m = (self.wide_zeros(params, *shape) for _ in range(3))
-        return SLSTMCarry(self.zeros(params, *shape), c, n, _stabilised.nothing(m))
+        H = self.hidden_size
+        c, n, m = (self.wide_zeros(params, batch_shape, H) for _ in range(3))
+        return SLSTMCarry(self.zeros(params, batch_shape, H), c, n, _stabilised.nothing(m))
 
     def step(
         self, params: SLSTMParams, carry: SLSTMCarry, x: jax.Array

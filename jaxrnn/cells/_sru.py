@@ -32,13 +32,15 @@ class SRUCarry(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class SRU(_declared.Declared):
-    """One instant of a simple recurrent unit, linear in its carry (eq. 3–7 of arXiv:1709.02755v1,
-    before the gates saw c)::
+    """One instant of a simple recurrent unit, linear in its carry (eq. 3–7 of Lei, Zhang & Artzi
+    2017, arXiv:1709.02755v1, before the gates saw c)::
 
         n    = x W_x
         f, r = σ(x W_x + b)
         c'   = f ⊙ c + (1 - f) ⊙ n
         y    = r ⊙ tanh(c') + (1 - r) ⊙ x         x W_s where I is not H
+
+    Errors: see :class:`LSTM`.
 
     >>> cell = jaxrnn.sru(5)
     >>> params = cell.init(jax.random.key(0), input_size=5)
@@ -63,7 +65,7 @@ class SRU(_declared.Declared):
         }
 
     def initial_carry(self, params: SRUParams, batch_shape: tuple[int, ...] = ()) -> SRUCarry:
-        return SRUCarry(self.zeros(params, *batch_shape, self.hidden_size))
+        return SRUCarry(self.zeros(params, batch_shape, self.hidden_size))
 
     def step(self, params: SRUParams, carry: SRUCarry, x: jax.Array) -> tuple[SRUCarry, jax.Array]:
         """x (*batch, I), or token ids (*batch) -> y (*batch, H)."""

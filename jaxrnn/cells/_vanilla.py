@@ -38,12 +38,12 @@ class VanillaCarry(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Vanilla:
-    """One instant of a vanilla recurrent network::
+    """One instant of a vanilla recurrent network (Elman 1990)::
 
         h' = φ(x W_x + h W_h + b)
 
     with φ tanh or relu (`activation`). At T = 1 from a zero carry it is one layer of a
-    perceptron. `recurrent_bias` and `initializer` as in :class:`LSTM`.
+    perceptron. `recurrent_bias`, `initializer` and errors as in :class:`LSTM`.
 
     >>> cell = jaxrnn.vanilla(5, activation="relu")
     >>> params = cell.init(jax.random.key(0), input_size=3)

@@ -15,7 +15,7 @@ from jaxrnn.generation._walk import read, refuse_ahead
 
 
 class Beams(NamedTuple):
-    """ids (beams, count) and log_probabilities (beams), best first."""
+    """ids (beams, count), int32, and log_probabilities (beams), in nats, best first."""
 
     ids: jax.Array
     log_probabilities: jax.Array
@@ -23,15 +23,16 @@ class Beams(NamedTuple):
 
 def beam_search(lm: Any, params: Any, prefix: Any, count: int, *, beams: int = 4) -> Beams:
     """Likely continuations of `prefix` (T), of `count` ids each, and their log-probabilities in
-    nats, log p(ids | prefix), in float32 at least.
+    nats, log p(ids | prefix), in float32 at least (beam search: Lowerre 1976).
 
     At each instant every beam is continued by each of the V ids, and the likeliest `beams` of all
     these are kept; of equal ones, those of the better beam and the lower id. One beam is greedy
     generation; V^(count-1) beams miss nothing. All are of one length, so nothing is gained by a
     penalty on it.
 
-    Raises ValueError for a layer that also reads what comes after, and for more beams than the
-    V^count continuations that there are.
+    Raises TypeError for what is no language model and a prefix that is no integers; ValueError for
+    a layer that also reads what comes after, for an empty prefix, for a count or beams below 1, and
+    for more beams than the V^count continuations that there are.
 
     >>> from jaxrnn import generation
     >>> lm = jaxrnn.language_model(jaxrnn.unroll(jaxrnn.gru(5)), vocab_size=7)
@@ -40,6 +41,7 @@ def beam_search(lm: Any, params: Any, prefix: Any, count: int, *, beams: int = 4
     >>> beams.ids.shape, beams.log_probabilities.shape
     ((2, 3), (2,))
     """
+    _checks.model("beam_search", lm)
     given = prompt("prefix", prefix)
     count, beams = _checks.positive("count", count), _checks.positive("beams", beams)
     most = lm.vocab_size ** min(count, 64)

@@ -26,8 +26,8 @@ def generate(
     top_k: int | None = None,
     top_p: Any = None,
 ) -> jax.Array:
-    """Continuations (count, P) of `prefixes` (T, P), each `lengths` (P) ids long, from the initial
-    carry of the :class:`jaxrnn.LanguageModel` `lm`.
+    """Continuations (count, P), int32, of `prefixes` (T, P), each `lengths` (P) ids long, from the
+    initial carry of the :class:`jaxrnn.LanguageModel` `lm`.
 
     Without a key each id is the likeliest, the lowest of equals. With one it is drawn from
     ``softmax(filtered(logits, temperature, top_k, top_p))``: see
@@ -39,8 +39,10 @@ def generate(
 
     A bidirectional or reversed layer is only walked greedily: it sees one id at a time, both ways,
     and so writes as if each were the last. With a key it is refused, by a ValueError; so are
-    lengths outside 1…T, and options without a key or out of their range. Under `jax.jit`, where no
-    value can be refused, a length beyond T means T.
+    a count below 1, lengths outside 1…T or of another shape, and options without a key or out of
+    their range. TypeError is raised for what is no language model, for prefixes and lengths that
+    are no integers, and for what is no key. Under `jax.jit`, where no value can be refused, a
+    length beyond T means T.
 
     >>> from jaxrnn import generation
     >>> lm = jaxrnn.language_model(jaxrnn.unroll(jaxrnn.gru(5)), vocab_size=7)
@@ -49,6 +51,7 @@ def generate(
     >>> ids.shape
     (4, 2)
     """
+    _checks.model("generate", lm)
     given = prompts(prefixes, lengths)
     count = _checks.positive("count", count)
     how = sampling(lm.vocab_size, key, temperature, top_k, top_p)

@@ -75,7 +75,8 @@ def filtered(
     """Logits (..., V) of what is drawn from, up to a constant; -inf where nothing is. In turn ::
 
         logits / temperature
-        top_k:  the k greatest are kept; of equal ones, those of the lowest ids (exactly k)
+        top_k:  the k greatest are kept; of equal ones, those of the lowest ids (exactly k; Fan et
+                al. 2018)
         top_p:  of what is left, the smallest set of the likeliest whose probability reaches p
                 (the nucleus; Holtzman et al. 2020), at least one
 
@@ -89,6 +90,7 @@ def filtered(
     """
     if _checks.is_tokens(logits, "logits"):
         raise TypeError(f"logits must be floats, got {_checks.own_dtype(logits)}.")
+    _checks.with_features("logits", logits)
     logits = jnp.asarray(logits)
     temperature, top_k, top_p = _options(logits.shape[-1], temperature, top_k, top_p)
     logits = logits.astype(_checks.at_least_float32(logits.dtype))

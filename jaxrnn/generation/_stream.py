@@ -37,8 +37,10 @@ def stream(
 
     The ids are those of :func:`jaxrnn.generation.generate` for this one prompt and the same
     options. From `carry`, without batch axes, the prompt is read on where ``lm.apply`` stopped;
-    None is the initial one. They come 16 a program. A layer that also reads what comes after is
-    refused, greedy or not, before the first id; so are options as there.
+    None is the initial one. They come 16 a program.
+
+    Raises at the call, not at the first id: ValueError for a layer that also reads what comes
+    after, greedy or not, for an empty prompt and for another carry; else as `generate` does.
 
     >>> from itertools import islice
     >>> from jaxrnn import generation
@@ -48,6 +50,7 @@ def stream(
     >>> len(ids), max(ids) < 7
     (4, True)
     """
+    _checks.model("stream", lm)
     given = prompt("prompt_ids", prompt_ids)
     how = sampling(lm.vocab_size, key, temperature, top_k, top_p)
     refuse_ahead("streaming", lm.layer)

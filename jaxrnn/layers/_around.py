@@ -102,6 +102,12 @@ class Around:
                 f"of them."
             )
 
+    def _of_shape(self, name: str, param: Any, want: tuple[int, ...]) -> None:
+        if jnp.shape(param) != want:
+            raise ValueError(
+                f"`{name}` has shape {jnp.shape(param)}, but {quote(self)} needs {want}."
+            )
+
     def _of(self, params_type: type, params: Any) -> Any:
         """`params`, which must be of this type."""
         if not isinstance(params, params_type):

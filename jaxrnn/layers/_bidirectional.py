@@ -35,7 +35,7 @@ MERGES: dict[Merge, Callable[[jax.Array, jax.Array], jax.Array]] = {
 class Bidirectional:
     """Two walks over the same xs, one each way; ys are [forward, backward] along the features, or
     what else `merge` makes of the two. Params and carries are pairs (forward, backward). See
-    :func:`bidirectional`.
+    :func:`bidirectional`. Raises TypeError for layers that are not an `Unroll` and a reversed one.
 
     >>> layer = jaxrnn.bidirectional(jaxrnn.gru(5), merge="sum")
     >>> layer.forward.reverse, layer.backward.reverse, layer.output_size
@@ -128,15 +128,21 @@ def bidirectional(
     dropout: Dropout = NONE,
     matmul_dtype: MatmulDtype | None = None,
 ) -> Bidirectional:
-    """One cell for both directions (each with params of its own), or one for each
-    (Schuster & Paliwal 1997).
+    """A layer that walks both ways: one cell for both directions (each with params of its own), or
+    one for each (Schuster & Paliwal 1997).
+
+    xs (T, *batch, I), or token ids (T, *batch) -> ys (T, *batch, F), where F is the sum of the two
+    output sizes for ``"concat"``, else one of them. Params and carries are pairs, (forward,
+    backward).
 
     `merge` makes ys of the two outputs f and b: ``"concat"`` is [f, b] along the features,
     ``"sum"`` f + b, ``"mean"`` (f + b) / 2 and ``"product"`` f ⊙ b, for which both directions must
     have one output_size. At an invalid step both are zero, or with ``padding="held"`` each is the
     last valid one of its own direction, and they are merged as anywhere.
 
-    The other options are those of :func:`unroll`.
+    The other options are those of :func:`unroll`, and so are the errors. Also raises ValueError for
+    a `merge` that is not told here, and for one that needs one output_size of directions that have
+    two; `step` always raises it, for what comes later is not there yet.
 
     >>> layer = jaxrnn.bidirectional(jaxrnn.gru(5))
     >>> params = layer.init(jax.random.key(0), input_size=3)

@@ -22,8 +22,8 @@ L = TypeVar("L", bound=Layer)
 @_containers.params
 @dataclasses.dataclass(frozen=True, eq=False)
 class StartParams:
-    """The cell's own params, and its carry before the first step, without batch axes; a leaf of it
-    that is no float is None, and the cell's own."""
+    """cell, its own params; start, its carry before the first step, without batch axes: a leaf of
+    it that is no float is None, and the cell's own."""
 
     cell: Params
     start: Carry
@@ -125,7 +125,8 @@ def learnable_start(cell_or_layer: Any) -> Any:
 
     Params are :class:`StartParams`, which hold the cell's own as ``params.cell``. Raises TypeError
     for a layer of one's own, whose cells are not known: make it of cells that have their start;
-    and for a cell that has one already.
+    for a cell that has one already; and for what is neither. `init` raises ValueError for a cell
+    whose initial carry is another for each row.
 
     >>> layer = jaxrnn.learnable_start(jaxrnn.unroll(jaxrnn.gru(5)))
     >>> params = layer.init(jax.random.key(0), input_size=3)

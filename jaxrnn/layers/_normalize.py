@@ -19,7 +19,7 @@ from jaxrnn.layers._around import Around
 @_containers.params
 @dataclasses.dataclass(frozen=True, eq=False)
 class NormalizeParams:
-    """The layer's own params; scale (I), shift (I)."""
+    """layer, its own params; scale (I), shift (I)."""
 
     layer: Params
     scale: jax.Array
@@ -28,7 +28,8 @@ class NormalizeParams:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Normalize(Around):
-    """See :func:`normalize`. Params are NormalizeParams; carries are the layer's own.
+    """A layer that reads its xs normalised. See :func:`normalize`. Params are NormalizeParams;
+    carries are the layer's own.
 
     >>> jaxrnn.normalize(jaxrnn.unroll(jaxrnn.gru(5)), epsilon=1e-6)
     Normalize(layer=Unroll(cell=GRU(hidden_size=5)), epsilon=1e-06)
@@ -60,7 +61,10 @@ class Normalize(Around):
         return self._of(NormalizeParams, params).layer
 
     def _before(self, params, xs):
-        self._features(xs, jnp.size(params.scale))
+        size = jnp.size(params.scale)
+        self._of_shape("scale", params.scale, (size,))
+        self._of_shape("shift", params.shift, (size,))
+        self._features(xs, size)
         self._same_dtype("xs", xs, params.scale)
         return normalized(xs, params.scale, params.shift, self.epsilon)
 
@@ -86,8 +90,10 @@ def normalize(layer: Layer, epsilon: float = 1e-5) -> Normalize:
     `scale` (I) begins as ones, `shift` (I) as zeros. Of 16-bit inputs μ, σ² and all else are
     computed in float32, and what the layer reads is rounded once.
 
-    Padding is the layer's. Raises TypeError for token ids, and for xs of another dtype than the
-    params'.
+    xs are (T, *batch, I), ys and carries the layer's own, and so is padding. Raises TypeError for
+    what is no layer, for an epsilon that is no number, for token ids, and for xs of another dtype
+    than the params'; ValueError for an epsilon that is not positive and finite, and for xs and
+    params of other shapes.
 
     >>> layer = jaxrnn.normalize(jaxrnn.unroll(jaxrnn.gru(5)))
     >>> params = layer.init(jax.random.key(0), input_size=3)

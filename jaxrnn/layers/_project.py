@@ -21,7 +21,7 @@ from jaxrnn.layers._unroll import Unroll
 @_containers.params
 @dataclasses.dataclass(frozen=True, eq=False)
 class ProjectParams:
-    """The layer's own params; w (F, output_size), with F the layer's own output_size; b
+    """layer, its own params; w (F, output_size), with F the layer's own output_size; b
     (output_size) or None."""
 
     layer: Params
@@ -31,7 +31,8 @@ class ProjectParams:
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Project(Around):
-    """See :func:`project`. Params are ProjectParams; carries are the layer's own.
+    """A layer whose ys go through a linear map. See :func:`project`. Params are ProjectParams;
+    carries are the layer's own.
 
     >>> jaxrnn.project(jaxrnn.unroll(jaxrnn.gru(5)), 3).output_size
     3
@@ -62,11 +63,9 @@ class Project(Around):
                 f"`b` is {'None' if params.b is None else 'an array'} but {quote(self)} has "
                 f"bias={self.bias}: these params belong to another layer."
             )
-        want = self.layer.output_size, self.output_size
-        if jnp.shape(params.w) != want:
-            raise ValueError(
-                f"`w` has shape {jnp.shape(params.w)}, but {quote(self)} needs {want}."
-            )
+        self._of_shape("w", params.w, (self.layer.output_size, self.output_size))
+        if self.bias:
+            self._of_shape("b", params.b, (self.output_size,))
         return params.layer
 
     def _after(self, params, xs, ys, valid):
@@ -102,7 +101,7 @@ def _shows(layer: Any, valid: jax.Array) -> jax.Array:
 
 
 def project(layer: Layer, output_size: int, bias: bool = True) -> Project:
-    """A layer and a linear map of its outputs, at each instant::
+    """A layer and a linear map of its outputs, at each instant, to ys (T, *batch, output_size)::
 
         ys = layer(xs) W + b
 
@@ -112,6 +111,9 @@ def project(layer: Layer, output_size: int, bias: bool = True) -> Project:
 
     Zeros that the layer shows at an invalid step stay zeros, without b; what ``padding="held"``
     shows is mapped like any output. Token ids go to the layer, if it reads them.
+
+    Raises TypeError for what is no layer and for W of another dtype than the outputs; ValueError
+    for an `output_size` below 1, and for W and b of other shapes.
 
     >>> layer = jaxrnn.project(jaxrnn.unroll(jaxrnn.gru(5)), 3)
     >>> params = layer.init(jax.random.key(0), input_size=3)

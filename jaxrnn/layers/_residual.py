@@ -16,7 +16,8 @@ from jaxrnn.layers._around import Around
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Residual(Around):
-    """See :func:`residual`. Params and carries are the layer's own.
+    """A layer whose xs are added to its ys. See :func:`residual`. Params and carries are the
+    layer's own.
 
     >>> layer = jaxrnn.residual(jaxrnn.unroll(jaxrnn.gru(5)))
     >>> layer.output_size, layer.layer
@@ -49,7 +50,8 @@ class Residual(Around):
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Skip(Around):
-    """See :func:`skip`. Params and carries are the layer's own.
+    """A layer whose xs are laid beside its ys. See :func:`skip`. Params and carries are the
+    layer's own.
 
     >>> jaxrnn.skip(jaxrnn.unroll(jaxrnn.gru(5)), input_size=3).output_size
     8
@@ -83,7 +85,7 @@ class Skip(Around):
 
 
 def residual(layer: Layer) -> Residual:
-    """A layer whose input is added to its output (He et al. 2016)::
+    """A layer whose input is added to its output, xs and ys (T, *batch, I) (He et al. 2016)::
 
         ys = xs + layer(xs)
 
@@ -92,7 +94,8 @@ def residual(layer: Layer) -> Residual:
     normalised (pre-norm, Xiong et al. 2020).
 
     Params and carries are the layer's. At an invalid step xs counts as zeros, so that ys is what
-    the layer shows there. Raises TypeError for token ids, which are nothing to add to.
+    the layer shows there. Raises TypeError for what is no layer, and for token ids, which are
+    nothing to add to; ValueError for xs of another size than output_size.
 
     >>> layer = jaxrnn.residual(jaxrnn.unroll(jaxrnn.gru(5)))
     >>> params = layer.init(jax.random.key(0), input_size=5)
@@ -108,14 +111,15 @@ def residual(layer: Layer) -> Residual:
 def skip(layer: Layer, input_size: int) -> Skip:
     """A layer whose input goes past it, too, to what comes above (Graves 2013; Huang et al. 2017)::
 
-        ys = [xs, layer(xs)]      # along the features
+        ys = [xs, layer(xs)]      # along the features: (T, *batch, I + F)
 
     Its output_size is `input_size` + that of the layer: a layer knows its size before its params
     are there, and so is told that of its input. In a stack, each layer then reads xs and the
     outputs of all below.
 
     Params and carries are the layer's. At an invalid step xs counts as zeros. Raises TypeError for
-    token ids, which are no features.
+    what is no layer, and for token ids, which are no features; ValueError for xs of another size
+    than `input_size`.
 
     >>> layer = jaxrnn.skip(jaxrnn.unroll(jaxrnn.gru(5)), input_size=3)
     >>> params = layer.init(jax.random.key(0), input_size=3)

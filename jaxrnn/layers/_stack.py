@@ -103,8 +103,16 @@ class Stack:
 
 
 def stack(layers: Sequence[Layer], *, dropout: float = 0.0) -> Stack:
-    """Layers -> one deep layer, bottom first. While a ``key`` is given, each number that goes from
-    one layer to the next is dropped with probability `dropout` (Zaremba et al. 2014).
+    """Layers -> one deep layer, bottom first: each reads the ys of the one below.
+
+    xs (T, *batch, I), or token ids (T, *batch), go to the first; ys (T, *batch, F) are the last's.
+    Params and carries are tuples, one of each layer's. While a ``key`` is given, each number that
+    goes from one layer to the next is dropped with probability `dropout`, and what is kept is
+    scaled by 1 / (1 - dropout) (Zaremba et al. 2014).
+
+    Raises TypeError for what is no sequence of layers (`unroll` makes a cell a layer), and
+    ValueError for none at all, for a rate outside [0, 1), and, when it is applied, for params and
+    carries that are no tuple of as many.
 
     >>> gru = jaxrnn.unroll(jaxrnn.gru(5))
     >>> layer = jaxrnn.stack([gru, gru], dropout=0.5)

@@ -28,7 +28,7 @@ class Unroll:
         for t in range(T):                       # reversed(range(T)) with `reverse`
             carry, ys[t] = cell.step(params, carry, xs[t])
 
-    compiled as one `lax.scan`. See :func:`unroll`.
+    compiled as one `lax.scan`. See :func:`unroll`, also for what is refused.
 
     >>> layer = jaxrnn.unroll(jaxrnn.gru(5))
     >>> layer, layer.output_size
@@ -163,13 +163,14 @@ def unroll(
     """A cell as a layer that walks time, the leading axis; `reverse` walks it from the end
     (ys[t] still answers xs[t]).
 
-    ``layer.apply(params, carry, xs, lengths=…, mask=…, resets=…, key=…)``: `lengths` (*batch) and
-    `mask` (T, *batch) say which steps are valid, and are ANDed. At an invalid step the carry is
-    held, the input is not read (it may be NaN; a `step` sees zeros in its place, and must be
-    differentiable at them), and the output is `padding`: ``"zero"``, or
-    ``"held"``, the last valid output. Under `jax.jit`, where no value can be refused, a length
-    beyond T means T. `resets` (T, *batch): a document begins at t; a forward layer
-    restarts from `initial_carry` before step t, a reversed one after it.
+    ``layer.apply(params, carry, xs, lengths=…, mask=…, resets=…, key=…)`` -> carry, ys
+    (T, *batch, H), of xs (T, *batch, I) or token ids (T, *batch): `lengths` (*batch), integers, and
+    `mask` (T, *batch), booleans, say which steps are valid, and are ANDed. At an invalid step the
+    carry is held, the input is not read (it may be NaN; a `step` sees zeros in its place, and must
+    be differentiable at them), and the output is `padding`: ``"zero"``, or ``"held"``, the last
+    valid output. Under `jax.jit`, where no value can be refused, a length beyond T means T.
+    `resets` (T, *batch), booleans: a document begins at t; a forward layer restarts from
+    `initial_carry` before step t, a reversed one after it.
 
     ``layer.step(params, carry, x)`` is one instant of a forward walk, x (*batch, I) or ids (*batch)
     -> carry, y: to serve step by step, or as the body of a scan, ``partial(layer.step, params)``.
@@ -178,28 +179,34 @@ def unroll(
 
     `engine` is the way to walk. ``"auto"`` takes what was measured to be fast. ``"derived"`` has an
     adjoint that is made of the equation; ``"scan"`` is the plain `lax.scan` of `cell.step`. Of a
-    cell that is linear in its carry, ``"associative"`` has no loop of T steps, ``"chunked"`` one of
-    some √T, and ``"sequential"`` one that only multiplies and adds. ``"newton"`` walks all of time
-    at once where each unit of the carry sees itself alone (its Jacobian is diagonal, a small block
-    for a unit of several leaves), linear or not: by iterations that start from a guess, 5 to 15 of
-    them for most cells, each as much as a few walks all at once (Lim et al. 2024; Danieli et al.
-    2026). What has not settled to about 1,000 ulp after 50, as units of two states that the inputs
-    throw to and fro, or chaos, is walked step by step, at the cost of both; how many it took,
-    `jaxrnn.engine.newton_turns` tells. ``"auto"`` never takes it. All compute the same, and
-    derivatives of every kind and order go through all. ``jaxrnn.engine.explain(cell)`` shows what
-    was read, and the path that ``"auto"`` takes.
+    cell that is linear in its carry, ``"associative"`` has no loop of T steps (Martin & Cundy
+    2018), ``"chunked"`` one of some √T, and ``"sequential"`` one that only multiplies and adds.
+    ``"newton"`` walks all of time at once where each unit of the carry sees itself alone (its
+    Jacobian is diagonal, a small block for a unit of several leaves), linear or not: by iterations
+    that start from a guess, 5 to 15 of them for most cells, each as much as a few walks all at once
+    (Lim et al. 2024; Danieli et al. 2026). What has not settled to about 1,000 ulp after 50, as
+    units of two states that the inputs throw to and fro, or chaos, is walked step by step, at the
+    cost of both; how many it took, `jaxrnn.engine.newton_turns` tells. ``"auto"`` never takes it.
+    All compute the same, and derivatives of every kind and order go through all.
+    ``jaxrnn.engine.explain(cell)`` shows what was read, and the path that ``"auto"`` takes.
 
     `keep` says what the forward pass keeps for the backward one: ``"gates"``, all that it needs;
     ``"carries"``, from which the gates are computed again, those of about √T steps side by side;
-    ``"chunks"``, a carry for each of at most about √T chunks, each walked again.
+    ``"chunks"``, a carry for each of at most about √T chunks, each walked again (Chen et al. 2016).
     See :func:`jaxrnn.estimate_bytes`.
 
     `dropout` is a :class:`Dropout`, drawn from `key`. Without a key the layer is deterministic.
 
     With `matmul_dtype` ``"bfloat16"`` (or ``"float16"``) the operands of every matrix product of
     the cell are rounded to it and summed in float32 (not those inside its own `lax.scan`, `cond`
-    or `while_loop`); params, carries, outputs and gradients keep
-    their dtype. The smallest gradients vanish in float16: scale the loss.
+    or `while_loop`); params, carries, outputs and gradients keep their dtype. The smallest
+    gradients vanish in float16: scale the loss.
+
+    Raises TypeError for what is no cell, no bool, no dtype and no `Dropout`, and ValueError for an
+    option that is not told here. `apply` raises ValueError for an `engine` that does not fit the
+    cell, for lengths outside 0…T, and for shapes and carries that do not fit; TypeError for another
+    dtype, and for token ids where the cell does not say that it takes them. `step` of a reversed
+    layer raises ValueError. What jaxrnn's cells refuse, :class:`LSTM` tells.
 
     >>> layer = jaxrnn.unroll(jaxrnn.gru(5), padding="held")
     >>> params = layer.init(jax.random.key(0), input_size=3)

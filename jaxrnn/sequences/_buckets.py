@@ -13,7 +13,7 @@ from ._pad import Padded, Side, pad, unpad
 
 
 def buckets(lengths: ArrayLike, count: int) -> tuple[int, ...]:
-    """The boundaries, at most `count`, that pad sequences of `lengths` (N,) with the fewest cells.
+    """The boundaries, at most `count`, that pad sequences of `lengths` (N) with the fewest cells.
 
     A sequence is padded to the first boundary that holds it, so the last is the longest length,
     and each is some length (an empty sequence takes the shortest; a boundary is at least 1). With
@@ -22,7 +22,7 @@ def buckets(lengths: ArrayLike, count: int) -> tuple[int, ...]:
         cells[k, j] = min over i < j of cells[k - 1, i] + n[i…j] u[j - 1]
 
     is exact, in O(count · distinct²). Cells of empty columns are not counted. Raises ValueError
-    for no or negative lengths and a count below 1.
+    for lengths that are no integers of 0 or more, for none, and for a count below 1.
 
     >>> jaxrnn.sequences.buckets([3, 7, 2, 8, 3], 2)
     (3, 8)
@@ -65,7 +65,7 @@ def bucketed(
     drop_last: bool = False,
 ) -> Iterator[Padded]:
     """`Padded` batches of B = `batch_size`, each of a T among `boundaries`: so a jitted function
-    compiles at most once a boundary.
+    compiles at most once a boundary. The sequences are (T_i, ...), `side` is that of `pad`.
 
     Every sequence is in one batch, that of the first boundary to hold it, and ``batch.index``
     tells which it is. What is left of a bucket is filled up with empty columns (index -1, mask
@@ -75,7 +75,8 @@ def bucketed(
     Labels follow a batch by ``pad(labels, len(batch.xs), index=batch.index)``.
 
     Raises at the call, not at the first batch: ValueError for what `pad` refuses, boundaries that
-    do not increase, and a sequence longer than the last of them.
+    do not increase, a sequence longer than the last of them, a batch_size below 1, and a seed that
+    is no integer of 0 or more.
 
     >>> from jaxrnn import sequences
     >>> documents = [np.arange(n) for n in (3, 7, 2, 8, 3)]
@@ -85,12 +86,22 @@ def bucketed(
     size = _values.positive("batch_size", batch_size)
     bounds = _increasing(boundaries)
     _values.one_of("side", side, get_args(Side))
+    _values.flag("drop_last", drop_last)
     sequences = list(sequences)
     arrays = _ragged.arrays(sequences, range(len(sequences)))
     bucket_of = _bucket_of(arrays, bounds)
-    rng = None if seed is None else np.random.default_rng(seed)
+    rng = None if seed is None else _rng(seed)
     plan = _plan(bucket_of, size, rng, drop_last)
     return (pad(arrays, int(bounds[b]), side=side, index=index) for b, index in plan)
+
+
+def _rng(seed: int | Sequence[int]) -> np.random.Generator:
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"`seed` must be an integer of at least 0, or several, got {_values.quote(seed)}."
+        ) from None
 
 
 def _increasing(boundaries: ArrayLike) -> np.ndarray:
@@ -135,7 +146,8 @@ def restore(
     """The outputs (T, B, ...) of each batch of `bucketed` -> arrays (T_i, ...) in the order of the
     `count` sequences, whatever the order of the batches.
 
-    Raises ValueError where a sequence is in none of them, as `drop_last` leaves some out.
+    Raises ValueError where a sequence is in none of them, as `drop_last` leaves some out, and where
+    the outputs, the batches or the count do not fit each other.
 
     >>> from jaxrnn import sequences
     >>> documents = [np.arange(n) for n in (3, 7, 2, 8, 3)]
@@ -144,11 +156,18 @@ def restore(
     >>> [len(row) for row in sequences.restore(outputs, batches, len(documents))]
     [3, 7, 2, 8, 3]
     """
-    found = {}
+    count, found = _values.positive("count", count), {}
+    outputs, batches = list(outputs), list(batches)
+    if len(outputs) != len(batches):
+        raise ValueError(
+            f"restore needs an output for each batch, got {len(outputs)} for {len(batches)}."
+        )
     for ys, batch in zip(outputs, batches, strict=True):
         for i, y in zip(np.asarray(batch.index), unpad(ys, batch.mask), strict=True):
             if i >= 0:
                 found[int(i)] = y
+    if found and max(found) >= count:
+        raise ValueError(f"`count` is {count}, but the batches hold sequence {max(found)}.")
     missing = set(range(count)) - found.keys()
     if missing:
         raise ValueError(

@@ -12,7 +12,9 @@ from . import _ragged
 
 
 class Packed(NamedTuple):
-    """Documents end to end in B rows of T steps, time first; the holes are zeros.
+    """Documents end to end in B rows of T steps, time first: xs (T, B, ...), zeros in holes; mask
+    and resets (T, B), booleans, where there is a document and where one begins; index (T, B),
+    int32, which it is, -1 in holes.
 
     ``layer.apply(params, None, packed.xs, mask=packed.mask, resets=packed.resets)`` reads every
     document as if it were alone, in both directions: a forward walk restarts before step t where
@@ -24,10 +26,10 @@ class Packed(NamedTuple):
     All four fields are arrays whose shapes follow from (T, B) alone, however many the documents.
     """
 
-    xs: np.ndarray  # (T, B, ...)
-    mask: np.ndarray  # (T, B) bool: where there is a document
-    resets: np.ndarray  # (T, B) bool: where one begins
-    index: np.ndarray  # (T, B) int32: which it is; -1 in holes
+    xs: np.ndarray
+    mask: np.ndarray
+    resets: np.ndarray
+    index: np.ndarray
 
 
 def pack(sequences: Iterable[ArrayLike], steps: int, rows: int | None = None) -> Packed:
@@ -37,8 +39,8 @@ def pack(sequences: Iterable[ArrayLike], steps: int, rows: int | None = None) ->
     From the longest to the shortest, each goes into the first row that has room for it. That
     depends on the lengths alone, so labels of the same lengths are laid out alike by the same call.
 
-    Raises ValueError for what `pad` refuses, for an empty document (it would leave no trace to
-    unpack), for one longer than `steps`, and where `rows` are too few.
+    Raises ValueError for sequences that `pad` refuses, for an empty document (it would leave no
+    trace to unpack), for one longer than `steps`, and where `rows` are too few.
 
     >>> packed = jaxrnn.sequences.pack([np.array([1, 2, 3]), np.array([4]), np.array([5, 6])], 4)
     >>> packed.xs.T.tolist()

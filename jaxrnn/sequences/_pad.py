@@ -14,7 +14,8 @@ Side = Literal["right", "left"]
 
 
 class Padded(NamedTuple):
-    """Sequences side by side, time first; zeros where `mask` is false.
+    """Sequences side by side, time first: xs (T, B, ...), zeros where `mask` (T, B), booleans, is
+    false; index (B), int32, says which sequence each column holds, -1 for an empty column.
 
     Give a layer ``mask=batch.mask``: it is right on whichever side the padding lies. `lengths` is
     no field but derived from it, and refuses padding on the left, where ``lengths=`` would read
@@ -22,13 +23,14 @@ class Padded(NamedTuple):
     (T, B) alone, so a `Padded` goes through `jax.jit` as it is.
     """
 
-    xs: np.ndarray  # (T, B, ...)
-    mask: np.ndarray  # (T, B) bool: where there is a sequence
-    index: np.ndarray  # (B) int32: which sequence each column holds; -1 for an empty column
+    xs: np.ndarray
+    mask: np.ndarray
+    index: np.ndarray
 
     @property
     def lengths(self) -> np.ndarray:
-        """(B) int32, for ``lengths=``. Raises ValueError where the padding is on the left."""
+        """How many steps each column has, (B), int32: for ``lengths=``. Raises ValueError where the
+        padding is on the left."""
         mask = np.asarray(self.mask)
         if (mask[1:] > mask[:-1]).any():
             raise ValueError(
@@ -47,10 +49,10 @@ def pad(
 ) -> Padded:
     """Sequences (T_i, ...), features or token ids -> `Padded` of T = `steps`, None: the longest.
 
-    `side` is where the padding goes. `index` (B) says which sequence each column holds, -1 for
-    an empty column; None: all of them in their order. So the labels of a batch of `bucketed` are
-    ``pad(labels, len(batch.xs), index=batch.index).xs``. Empty ones are allowed, as
-    arrays of the others' dtype.
+    `side`, ``"right"`` or ``"left"``, is where the padding goes. `index` (B) says which sequence
+    each column holds, -1 for an empty column; None: all of them in their order. So the labels of a
+    batch of `bucketed` are ``pad(labels, len(batch.xs), index=batch.index).xs``. Empty ones are
+    allowed, as arrays of the others' dtype.
 
     Raises ValueError for no sequence, for sequences that differ in dtype or in the axes after
     time, for one longer than `steps`, another side, and an index out of range.
