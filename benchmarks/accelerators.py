@@ -131,8 +131,8 @@ def render(document: dict[str, Any]) -> str:
     return f"""# Compiled for accelerators that are not here
 
 **Nothing was run: no time on this page.** `make accelerators` compiled each program for an H100 and
-a TPU v5e with {pinned}, commit {document["commit"]}, and counted. T {T}, B {B}, {H} → {H}; an epoch
-is of a language model of {V} tokens, {N} minibatches, Adam.
+a TPU v5e with {pinned}, commit {document["commit"]}, and counted. T {T}, B {B}, {H} → {H}, with
+one bias, as flax.nnx has it; an epoch is of a language model of {V} tokens, {N} minibatches, Adam.
 
 ## H100
 
