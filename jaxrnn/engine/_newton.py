@@ -1,5 +1,5 @@
 """A recurrence that is not linear, all of time at once: Newton's iterations over its linearisation
-(DEER: Lim et al. 2024; ParaRNN: Danieli et al. 2026), for cells whose units see themselves alone.
+(DEER: Lim et al. 2024; ParaRNN: Danieli et al. 2025), for cells whose units see themselves alone.
 
 The carries z of all of time solve z_t = f_t(z_{t-1}). Of a guess, each turn computes all f_t and
 their Jacobians J_t, k × k for a unit of k leaves, and adds d, the solution of the linear recurrence

@@ -184,7 +184,7 @@ def unroll(
     ``"newton"`` walks all of time at once where each unit of the carry sees itself alone (its
     Jacobian is diagonal, a small block for a unit of several leaves), linear or not: by iterations
     that start from a guess, 5 to 15 of them for most cells, each as much as a few walks all at once
-    (Lim et al. 2024; Danieli et al. 2026). What has not settled to about 1,000 ulp after 50, as
+    (Lim et al. 2024; Danieli et al. 2025). What has not settled to about 1,000 ulp after 50, as
     units of two states that the inputs throw to and fro, or chaos, is walked step by step, at the
     cost of both; how many it took, `jaxrnn.engine.newton_turns` tells. ``"auto"`` never takes it.
     All compute the same, and derivatives of every kind and order go through all.
