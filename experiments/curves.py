@@ -3,7 +3,7 @@
     python experiments/reproduce.py --seeds 1
     python experiments/curves.py                        # of runs/reproduce
 
-Of every run that is whole: its perplexities, what it wrote at its end, and what is published.
+Of every run that is whole: its perplexities, and what it wrote at its end.
 """
 
 from __future__ import annotations
@@ -60,7 +60,6 @@ def one(under: Path, name: str, corpus: str) -> dict[str, Any] | None:
         "preset": name,
         "corpus": corpus,
         "seed": 0,
-        "published": presets.PRESETS[name].published,
         "git": config["git"],
         "versions": config["versions"],
         "perplexity": seen,

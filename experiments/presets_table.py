@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import io
-import statistics
 from pathlib import Path
 
 import campaign
 import presets
+import results
 from campaign import Curves
 from run_dir import write_whole
 
@@ -52,26 +52,11 @@ def table(curves: Curves) -> str:
     for name, preset in presets.PRESETS.items():
         for (preset_name, corpus), seeds in curves.items():
             if preset_name == name:
-                points = "; ".join(_point(preset, corpus, list(seeds.values())))
+                points = results.figures(preset, list(seeds.values()))
                 rows.append(
                     f"| `{name}` | {preset.published} | {points} on {corpus} | {len(seeds)} |"
                 )
     return "\n".join(rows)
-
-
-def _point(preset: presets.Preset, corpus: str, runs: list[list[float]]) -> list[str]:
-    """The figures at the first epoch that is printed and at the last; for the presets of the Time
-    Machine at the last alone, as the median of 50 epochs, for SGD spikes."""
-    shortest = min(map(len, runs))
-    window = 50 if preset.fallback else 1
-    points = []
-    epochs = {shortest} if preset.fallback else {min(preset.every, shortest), shortest}
-    for epoch in sorted(epochs):
-        seen = [statistics.median(run[max(epoch - window, 0) : epoch]) for run in runs]
-        low, high = f"{min(seen):.4g}", f"{max(seen):.4g}"
-        spread = f" ({low} … {high})" if len(seen) > 1 else ""
-        points.append(f"{statistics.median(seen):.4g}{spread} @{epoch}")
-    return points
 
 
 def drawing(curves: Curves) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
@@ -87,6 +88,25 @@ def _of(name: str, corpus: str, seeds: dict[int, list[float]], runs: Path) -> It
         last = min(map(len, seeds.values()))
         seen = {seed: run[last - 1] for seed, run in seeds.items()}
         yield Row(name, preset.published, corpus, None, last, seen, {})
+
+
+def figures(preset: presets.Preset, runs: list[list[float]]) -> str:
+    """Median, lowest and highest perplexity of some runs, at those of the published epochs that
+    all of them reached; else at the last of all. For the presets of the Time Machine of each the
+    median of 50 epochs, for SGD spikes."""
+    last, window = min(map(len, runs)), 50 if preset.fallback else 1
+    epochs = [int(epoch) for epoch in re.findall(r"@(\d+)", preset.published)]
+    points = []
+    for epoch in [epoch for epoch in epochs if epoch <= last] or [last]:
+        seen = [statistics.median(run[max(epoch - window, 0) : epoch]) for run in runs]
+        spread = f" ({_digits(min(seen))} … {_digits(max(seen))})" if len(seen) > 1 else ""
+        points.append(f"{_digits(statistics.median(seen))}{spread} @{epoch}")
+    return "; ".join(points)
+
+
+def _digits(perplexity: float) -> str:
+    """Of one near 1 the digits after it tell."""
+    return f"{perplexity:.6g}" if perplexity < 1.01 else f"{perplexity:.4g}"
 
 
 def _seen(claim: Claim, perplexities: list[float]) -> float:

@@ -306,3 +306,13 @@ def test_the_curves_of_whole_runs_are_what_the_chapters_draw(load, tmp_path):
     assert run["sample"] == {"epoch": 40, "texts": ["子曰|学而", "君子|和"]}
     with pytest.raises(ValueError, match="no whole run"):
         curves.main(curves.Arguments(str(tmp_path / "none"), str(out)))
+
+
+def test_figures_are_of_the_published_epochs_that_all_runs_reached(load):
+    results, presets = load("results"), load("presets")
+    preset = presets.PRESETS["lstm-concise"]  # published at 40 and at 160 epochs
+    runs = [[9.0] * 39 + [2.0, 7.0], [9.0] * 39 + [4.0]]
+    assert results.figures(preset, runs) == "3 (2 … 4) @40"
+    assert results.figures(preset, [[9.0, 1.00054]]) == "1.00054 @2"
+    spiky = presets.PRESETS["tm-rnn-random"]
+    assert results.figures(spiky, [[5.0] * 30 + [1.5] * 40 + [8.0] * 5]) == "1.5 @75"

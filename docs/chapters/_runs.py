@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import json
 import re
-import statistics
+import sys
 from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
 from IPython.display import Markdown
 
-SUMMARY = Path(__file__).resolve().parent.parent / "presets.json"
+DOCS = Path(__file__).resolve().parent.parent
+sys.path.append(str(DOCS.parent / "experiments"))
+
+SUMMARY = DOCS / "presets.json"
 PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")  # what Markdown may read as its own
 
 
@@ -31,9 +34,18 @@ def show(*presets: str) -> Markdown:
     """The curves of some presets, their figures beside the published ones, and what they write."""
     found = [(preset, *pair) for preset in presets for pair in of(preset).items()]
     curves(found)
-    rows = [f"| `{preset}`, {corpus} | {_row(runs)} |" for preset, corpus, runs in found]
+    rows = [f"| `{preset}`, {corpus} | {_beside(preset, runs)} |" for preset, corpus, runs in found]
     table = ["| run | published | here |", "|---|---|---|", *rows]
     return Markdown("\n".join([*table, *(_written(preset, runs[0]) for preset, _, runs in found)]))
+
+
+def _beside(preset: str, runs: list[dict[str, Any]]) -> str:
+    """The published figure, and ours."""
+    from presets import PRESETS
+    from results import figures
+
+    asked = PRESETS[preset]
+    return f"{asked.published} | {figures(asked, [run['perplexity'] for run in runs])}"
 
 
 def curves(found: list[tuple[str, str, list[dict[str, Any]]]]) -> None:
@@ -48,26 +60,6 @@ def curves(found: list[tuple[str, str, list[dict[str, Any]]]]) -> None:
     axes.legend(fontsize="small")
     figure.tight_layout()
     plt.show()  # before what the cell returns
-
-
-def _row(runs: list[dict[str, Any]]) -> str:
-    """The published figure, and ours at those of its epochs that every run reached; else at the
-    last. On the Time Machine's settings it is the median of 50 epochs, for there SGD spikes."""
-    published, last = runs[0]["published"], min(len(run["perplexity"]) for run in runs)
-    window = 50 if runs[0]["preset"].startswith("tm-") else 1
-    epochs = [int(epoch) for epoch in re.findall(r"@(\d+)", published)]
-    points = []
-    for epoch in [epoch for epoch in epochs if epoch <= last] or [last]:
-        judged = slice(max(epoch - window, 0), epoch)
-        seen = [statistics.median(run["perplexity"][judged]) for run in runs]
-        spread = f" ({_figure(min(seen))}–{_figure(max(seen))})" if len(seen) > 1 else ""
-        points.append(f"{_figure(statistics.median(seen))}{spread} @{epoch}")
-    return f"{published} | {', '.join(points)}"
-
-
-def _figure(perplexity: float) -> str:
-    """Of one near 1 the digits after it tell."""
-    return f"{perplexity:.6g}" if perplexity < 1.01 else f"{perplexity:.4g}"
 
 
 def _written(preset: str, run: dict[str, Any]) -> str:
