@@ -16,6 +16,7 @@ from _table import Leaky, TiedStart
 import jaxrnn
 from jaxrnn import (
     bidirectional,
+    engine,
     estimate_bytes,
     gru,
     language_model,
@@ -80,6 +81,10 @@ def model_loss(**changes):
     lm = language_model(unroll(gru(H)), V)
     question = {"tokens": jnp.zeros((T, B), int), "targets": jnp.zeros((T, B), int)} | changes
     return lm.loss(lm.init(KEY), None, **question)
+
+
+def walk(when=None, xs=XS, **how):
+    return engine.walk(LSTM, PARAMS, CARRY, xs, when or engine.when((T, B)), **how)
 
 
 def one_sentence(error):
@@ -287,6 +292,32 @@ CASES = {
     "deep lengths": (
         lambda: run(DEEP, DEEP.init(KEY, I, jnp.float32), lengths=jnp.ones(2, int)),
         "`lengths` (6,) (2,)",
+    ),
+    # The engine by itself.
+    "walk: engine": (lambda: walk(engine="fast"), "`engine` 'auto' 'fast'"),
+    "walk: keep": (lambda: walk(keep="all"), "`keep` 'gates' 'all'"),
+    "walk: dtype": (lambda: walk(matmul_dtype="float64"), "`matmul_dtype` 'bfloat16' 'float64'"),
+    "walk: when": (
+        lambda: walk(engine.when((T - 1, B), mask=np.ones((T - 1, B), bool))),
+        "`when.valid` must be (T, *batch) = (7, 6), got (6, 6)",
+    ),
+    "walk: list": (lambda: walk(xs=[[[1.0]]]), "xs an array list"),
+    "rounded": (
+        lambda: engine.rounded(LSTM, wrong("float32"), PARAMS, CARRY, XS[0]),
+        "`matmul_dtype` 'bfloat16' 'float32'",
+    ),
+    "hold": (
+        lambda: engine.hold(jnp.ones((T, 1), bool), XS, False),
+        "`valid` must be (T, *batch) = (7, 6), got (7, 1)",
+    ),
+    "choice of a layer": (lambda: engine.choose(LAYER), "choose needs a cell Unroll"),
+    "turns of a stack": (
+        lambda: engine.newton_turns(DEEP, DEEP_PARAMS, None, XS),
+        "newton_turns needs an `unroll` Stack",
+    ),
+    "turns of nothing": (
+        lambda: engine.newton_turns(unroll(jaxrnn.paragru(H)), None, None, XS[:0]),
+        "a time step at least (0, 6, 3)",
     ),
     # Language models.
     "no vocabulary": (lambda: language_model(LAYER, 0), "`vocab_size` must be positive, got 0"),
