@@ -29,7 +29,8 @@ SCHEDULES = get_args(Shape)
 @dataclasses.dataclass(frozen=True)
 class Schedule:
     """A schedule of optax that is a value, equal where its fields are. Its rate is a leaf, so that
-    `training.epoch` compiles once for any. See :func:`schedule`.
+    `training.epoch` compiles once for any. Called with a number of updates, an integer (), it gives
+    the rate after them, a float (). Its fields are checked by :func:`schedule`, which makes it.
 
     >>> from jaxrnn import training
     >>> training.schedule("cosine", 0.01, steps=100) == training.Schedule("cosine", 0.01, 100)
