@@ -45,9 +45,9 @@ def export(
     `platforms` is a list of ``"cpu"``, ``"cuda"``, ``"rocm"``, ``"tpu"``; without it, that of this
     process. What was written is returned too.
 
-    Raises TypeError where `model` is a cell, ValueError for a layer without `input_size`, for
-    params of another model, and for an unknown platform, and ModelFileError where the file cannot
-    be written, or flatbuffers is not installed.
+    Raises TypeError where `model` is a cell, ValueError for a layer without `input_size`, and for
+    an unknown platform; either for params of another model; and ModelFileError where the file
+    cannot be written, or flatbuffers is not installed.
 
     >>> layer = jaxrnn.unroll(jaxrnn.gru(5))
     >>> params = layer.init(jax.random.key(0), input_size=3)

@@ -24,7 +24,7 @@ class Choice(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """See :func:`explain`; prints as lines that begin with these names."""
+    """See :func:`explain`: nine strings, that print as lines which begin with their names."""
 
     cell: str
     once: str

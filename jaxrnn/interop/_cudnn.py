@@ -67,7 +67,8 @@ def from_cudnn(
     that ``jax.experimental.rnn.init_lstm_weight`` gives for these numbers. `verify` runs both sides
     on random input.
 
-    Raises InteropError where its length is that of others, or a number is not finite.
+    Raises InteropError where its length is that of others, or a number is not finite; ValueError
+    for a size below 1.
 
     >>> layer = jaxrnn.unroll(jaxrnn.lstm(5, recurrent_bias=True))
     >>> params = layer.init(jax.random.key(0), input_size=3)

@@ -78,9 +78,10 @@ def from_onnx(source: Any, *, nodes: Any = None, verify: bool = False) -> Result
     Of a file that `to_onnx` wrote for a language model, the language model.
 
     Lengths are no matter of the weights: give them to ``layer.apply``. `verify` runs both sides on
-    random input. Raises InteropError for
-    other activations than tanh, relu and sigmoid in their places, for clipping, coupled gates, and
-    tensors that are missing or misshapen.
+    random input.
+
+    Raises InteropError for other activations than tanh, relu and sigmoid in their places, for
+    clipping, coupled gates, and tensors that are missing or misshapen.
 
     >>> layer = jaxrnn.unroll(jaxrnn.gru(5))
     >>> params = layer.init(jax.random.key(0), input_size=3)

@@ -71,9 +71,11 @@ class Case:
     fresh: Any  # (T, B)
 
     def but(self, **changes: Any) -> Case:
+        """The same question with other fields."""
         return dataclasses.replace(self, **changes)
 
     def question(self, **when: Any) -> tuple[Any, ...]:
+        """params, carry, xs, (dcarry, dys), and `when`: lengths, mask or resets of ``apply``."""
         return self.params, self.carry, self.xs, (self.dcarry, self.dys), when
 
     def answer(self, **when: Any) -> Answer:
@@ -82,14 +84,17 @@ class Case:
 
     @property
     def steps(self) -> int:
+        """T."""
         return len(self.xs)
 
     @property
     def batch(self) -> int:
+        """B."""
         return self.xs.shape[1]
 
     @property
     def middle(self) -> int:
+        """A time step with others before and after it."""
         return self.steps // 2
 
     def part(self, begin: int, end: int) -> Case:
@@ -104,6 +109,7 @@ class Case:
         return self.but(dcarry=dcarry, dys=self.dys * rows[:, None].astype(self.dys.dtype))
 
     def start(self) -> Any:
+        """The layer's initial carry of this batch."""
         return numpy(self.layer.initial_carry(self.params, self.xs.shape[1:-1]))
 
     def through_start(self, dstart: Any) -> Any:

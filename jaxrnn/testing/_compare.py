@@ -23,8 +23,8 @@ def tolerance(dtype: Any) -> float:
 def same(got: Any, want: Any, within: float | None = None) -> None:
     """Every leaf of `got` is that of `want`, `within` a tolerance (None: the dtype's; 0: bit for
     bit), or an AssertionError names the first leaf that is not; one that leads with time, and so
-    the first time step too, if there is one. NaN and infinity are the same as nothing; dtypes are
-    not compared.
+    the first time step too, if there is one. NaN and infinity are never the same, not even as
+    themselves; dtypes are not compared.
 
     >>> from jaxrnn import testing
     >>> testing.same({"h": jnp.ones(3)}, {"h": np.ones(3, np.float32)})

@@ -39,8 +39,9 @@ def encode(
 ) -> Encoded:
     """The first `cut` tokens of a corpus (all of them for None) as ids, with their vocabulary.
 
-    The recipe is the corpus's own unless another is given. A text is read in parts, twice: no more
-    of it than is cut, unless the recipe makes its vocabulary first.
+    The recipe is the corpus's own unless another is given; `unit` says what a token is, ``"char"``,
+    ``"word"`` or ``"byte"``. A text is read in parts, twice: no more of it than is cut, unless the
+    recipe makes its vocabulary first.
 
     With a `folder`, ids and vocabulary are written there once, in pieces, so that neither text nor
     ids need fit in memory; whoever encodes the same text in the same way again finds them there,

@@ -26,12 +26,12 @@ def optimizer(
     clip: float | None = None,
 ) -> optax.GradientTransformationExtraArgs:
     """`rule` behind the clip rule: if ‖g‖ > θ, g ← g θ/‖g‖, with one norm over all parameters and
-    no epsilon (θ = `clip`, None or infinity for no clipping).
+    no epsilon (θ = `clip`, None or infinity for no clipping; Pascanu et al. 2013).
 
-    `rule` is ``"sgd"``, ``"adam"`` or an optax function of a rate, such as ``optax.adamw``, and
-    `learning_rate` a number, a `training.schedule` or a schedule of optax; or `rule` is an optax
-    transformation, which has its own rate. Norms, moments and updates of 16-bit params are computed
-    in float32. The clip rule is that of Pascanu et al. 2013.
+    `rule` is ``"sgd"``, ``"adam"`` (Kingma & Ba 2015) or an optax function of a rate, such as
+    ``optax.adamw``, and `learning_rate` a number, a `training.schedule` or a schedule of optax; or
+    `rule` is an optax transformation, which has its own rate. Norms, moments and updates of 16-bit
+    params are computed in float32.
 
     Raises ValueError for an unknown name, for a rate or clip that is not positive, and for a rate
     beside a transformation; TypeError for a rate or clip that is no number, and for another rule.

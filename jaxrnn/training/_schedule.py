@@ -61,8 +61,8 @@ def schedule(
     """The learning rate of each of `steps` updates, for `training.optimizer` or any of optax.
 
     From 0 it rises linearly for `warmup` updates to `rate`; then it is ``"constant"``, or falls to
-    `end` times `rate` by half a ``"cosine"``, by a ``"linear"`` line, or by the same factor at each
-    update (``"exponential"``). After `steps` updates it stays where it is.
+    `end` times `rate` by half a ``"cosine"`` (Loshchilov & Hutter 2017), by a ``"linear"`` line, or
+    by the same factor at each update (``"exponential"``). After `steps` updates it stays there.
 
     Raises ValueError for an unknown name, with the nearest; for a rate that is not positive; for a
     warm-up that leaves no update; and for an `end` outside of [0, 1], or of 0 for the exponential.

@@ -57,4 +57,5 @@ class EarlyStopping:
 
     @property
     def should_stop(self) -> bool:
+        """Whether the last `patience` scores were no better."""
         return self.waited >= self.patience
