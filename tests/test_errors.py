@@ -16,7 +16,6 @@ from _table import Leaky, TiedStart
 import jaxrnn
 from jaxrnn import (
     bidirectional,
-    engine,
     estimate_bytes,
     gru,
     language_model,
@@ -84,7 +83,7 @@ def model_loss(**changes):
 
 
 def walk(when=None, xs=XS, **how):
-    return engine.walk(LSTM, PARAMS, CARRY, xs, when or engine.when((T, B)), **how)
+    return jaxrnn.engine.walk(LSTM, PARAMS, CARRY, xs, when or jaxrnn.engine.when((T, B)), **how)
 
 
 def one_sentence(error):
@@ -298,25 +297,25 @@ CASES = {
     "walk: keep": (lambda: walk(keep="all"), "`keep` 'gates' 'all'"),
     "walk: dtype": (lambda: walk(matmul_dtype="float64"), "`matmul_dtype` 'bfloat16' 'float64'"),
     "walk: when": (
-        lambda: walk(engine.when((T - 1, B), mask=np.ones((T - 1, B), bool))),
+        lambda: walk(jaxrnn.engine.when((T - 1, B), mask=np.ones((T - 1, B), bool))),
         "`when.valid` must be (T, *batch) = (7, 6), got (6, 6)",
     ),
     "walk: list": (lambda: walk(xs=[[[1.0]]]), "xs an array list"),
     "rounded": (
-        lambda: engine.rounded(LSTM, wrong("float32"), PARAMS, CARRY, XS[0]),
+        lambda: jaxrnn.engine.rounded(LSTM, wrong("float32"), PARAMS, CARRY, XS[0]),
         "`matmul_dtype` 'bfloat16' 'float32'",
     ),
     "hold": (
-        lambda: engine.hold(jnp.ones((T, 1), bool), XS, False),
+        lambda: jaxrnn.engine.hold(jnp.ones((T, 1), bool), XS, False),
         "`valid` must be (T, *batch) = (7, 6), got (7, 1)",
     ),
-    "choice of a layer": (lambda: engine.choose(LAYER), "choose needs a cell Unroll"),
+    "choice of a layer": (lambda: jaxrnn.engine.choose(LAYER), "choose needs a cell Unroll"),
     "turns of a stack": (
-        lambda: engine.newton_turns(DEEP, DEEP_PARAMS, None, XS),
+        lambda: jaxrnn.engine.newton_turns(DEEP, DEEP_PARAMS, None, XS),
         "newton_turns needs an `unroll` Stack",
     ),
     "turns of nothing": (
-        lambda: engine.newton_turns(unroll(jaxrnn.paragru(H)), None, None, XS[:0]),
+        lambda: jaxrnn.engine.newton_turns(unroll(jaxrnn.paragru(H)), None, None, XS[:0]),
         "a time step at least (0, 6, 3)",
     ),
     # Language models.
