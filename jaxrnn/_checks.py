@@ -15,6 +15,7 @@ from jaxrnn._types import Cell, Layer
 from jaxrnn._values import above_zero as above_zero
 from jaxrnn._values import cut as cut
 from jaxrnn._values import flag as flag
+from jaxrnn._values import not_negative as not_negative
 from jaxrnn._values import one_of as one_of
 from jaxrnn._values import positive as positive
 from jaxrnn._values import quote as quote

@@ -28,14 +28,23 @@ def cut(text: str) -> str:
 
 def positive(name: str, value: Any) -> int:
     """`value` as a positive int, or a sentence that quotes it."""
+    return _at_least(1, "positive", "a positive integer", name, value)
+
+
+def not_negative(name: str, value: Any) -> int:
+    """`value` as an int of at least 0, or a sentence that quotes it."""
+    return _at_least(0, "0 or more", "an integer of 0 or more", name, value)
+
+
+def _at_least(least: int, few: str, kind: str, name: str, value: Any) -> int:
     try:
         number = operator.index(value)
     except TypeError:
         number = None
     if number is None or isinstance(value, bool):
-        raise TypeError(f"`{name}` must be a positive integer, got {quote(value)}.")
-    if number <= 0:
-        raise ValueError(f"`{name}` must be positive, got {quote(number)}.")
+        raise TypeError(f"`{name}` must be {kind}, got {quote(value)}.")
+    if number < least:
+        raise ValueError(f"`{name}` must be {few}, got {quote(number)}.")
     return number
 
 

@@ -26,9 +26,9 @@ SHUT, OPEN = 0.1, 0.9
 
 
 class Reach(NamedTuple):
-    """How far back a loss at the last step is felt. norms (T): at k - 1 the norm of its gradient in
-    the carry k steps before the last one is done, the root of its mean square over the batch; by
-    leaf: the same of each leaf of the carry."""
+    """How far back a loss at the last step is felt. norms (T), float64: at k - 1 the norm of its
+    gradient in the carry k steps before the last one is done, the root of its mean square over the
+    batch; leaves: the same of each leaf of the carry, by its path."""
 
     norms: np.ndarray
     leaves: dict[str, np.ndarray]
@@ -59,12 +59,14 @@ def gradient_reach(
     >>> reach.norms.shape
     (9,)
 
-    xs (T, B, I), or token ids (T, B); `carry` as in ``layer.apply``. `loss` takes the last output
-    (B, F); without it, it is the sum of all its numbers. Raises TypeError for what is no layer,
-    ValueError for one that walks backwards too, and where there is no time step.
+    xs (T, *batch, I), or token ids (T, *batch); `carry` as in ``layer.apply``. `loss` takes the
+    last output (*batch, F) and gives one number; without it, it is the sum of all its numbers.
+    Raises TypeError for what is no layer, and under `jax.jit`; ValueError for a layer that walks
+    backwards too, for no time step, for a loss of more numbers, and as ``layer.apply`` does.
     """
-    xs = jnp.asarray(xs)
-    carry = _begin("gradient_reach", layer, params, carry, xs)
+    xs, carry = _begin("gradient_reach", layer, params, carry, xs)
+    if loss is not None and not callable(loss):
+        raise TypeError(f"`loss` must be a function of the last output, got {_checks.quote(loss)}.")
     norms = _reach(layer, loss or jnp.sum, params, carry, xs)
     paths = jax.tree_util.tree_leaves_with_path(carry)
     names = [jax.tree_util.keystr(paths[i][0]) for i in floats(jax.tree.leaves(carry))]
@@ -95,9 +97,15 @@ def _reach(layer: Any, loss: Callable, params: Any, carry: Any, xs: Any) -> jax.
         (cotangent,) = back(cotangent)
         return cotangent, norms(cotangent)
 
+    def loss_of_last(some: list) -> jax.Array:
+        value = loss(step(some, last, xs[-1])[1])
+        if np.shape(value):
+            raise ValueError(f"`loss` must give one number, got shape {np.shape(value)}.")
+        return value
+
     before = jax.lax.scan(forwards, leaves, xs)[1]
     last = [a[-1] for a in before]
-    end = jax.grad(lambda some: loss(step(some, last, xs[-1])[1]))(pick(last, at))
+    end = jax.grad(loss_of_last)(pick(last, at))
     rest = [a[:-1] for a in before], xs[:-1]
     found = jax.lax.scan(backwards, end, rest, reverse=True)[1]
     return jnp.concatenate([found, norms(end)[None]]).T
@@ -114,9 +122,9 @@ def _root_mean_square(a: jax.Array, batch: int) -> jax.Array:
 
 def gate_saturation(layer: Any, params: Params, carry: Carry | None, xs: jax.Array) -> list[Gate]:
     """Of every σ in the step of a layer (not within a loop or branch of its own), in the order of
-    its equations, how far it is shut or open
-    along xs (T, B, I). A gate that is always shut or open has no gradient; of an LSTM they are
-    f, i, o of the first level, then of the next; of a GRU r and z are one σ.
+    its equations, how far it is shut or open along xs (T, *batch, I), or token ids (T, *batch).
+    A gate that is always shut or open has no gradient; of an LSTM they are f, i, o of the first
+    level, then of the next; of a GRU r and z are one σ; of a cell without σ there are none.
 
     Raises as `gradient_reach` does.
 
@@ -126,8 +134,7 @@ def gate_saturation(layer: Any, params: Params, carry: Carry | None, xs: jax.Arr
     >>> len(gates), all(0 < gate.mean < 1 for gate in gates)
     (3, True)
     """
-    xs = jnp.asarray(xs)
-    carry = _begin("gate_saturation", layer, params, carry, xs)
+    xs, carry = _begin("gate_saturation", layer, params, carry, xs)
     return [Gate(*map(float, of)) for of in np.asarray(_saturation(layer, params, carry, xs))]
 
 
@@ -159,14 +166,16 @@ def _saturation(layer: Any, params: Any, carry: Any, xs: Any) -> jax.Array:
 
 def spectral_radii(params: Any) -> dict[str, np.ndarray]:
     """Of every recurrent matrix, `w_h` (H, G·H) wherever it lies in `params`, the spectral radius
-    of each of its G gates' blocks (H, H): the largest magnitude of an eigenvalue, or NaN of what is
-    not finite. A linear walk grows where it is above 1 and fades below; σ and tanh only make that
-    less. Where `w_r` projects what it reads, the two are no such matrix, and left out.
+    of each of its G gates' blocks (H, H), as an array (G): the largest magnitude of an eigenvalue,
+    or NaN of what is not finite. A linear walk grows where it is above 1 and fades below; σ and
+    tanh only make that less. Where `w_r` projects what it reads, the two are no such matrix, and
+    left out. Raises TypeError under `jax.jit`.
 
     >>> params = jaxrnn.gru(4).init(jax.random.key(0), 3)
     >>> {name: radii.shape for name, radii in jaxrnn.insight.spectral_radii(params).items()}
     {'.w_h': (3,)}
     """
+    _refuse_tracers("spectral_radii", params)
     found, leaves = {}, jax.tree_util.tree_leaves_with_path(params)
     names = {tuple(map(_key, path)) for path, _ in leaves}
     for path, leaf in leaves:
@@ -190,7 +199,7 @@ def _key(entry: Any) -> str:
 
 def clipped_fraction(norms: Any, clip: float) -> float:
     """The part of the updates whose gradient was longer than `clip`: of the norms (N) that
-    `training.epoch` reports.
+    `training.epoch` reports; 0 of none. A norm of NaN is not longer.
 
     >>> jaxrnn.insight.clipped_fraction([0.5, 2.0, 3.0, 0.1], clip=1.0)
     0.5
@@ -198,14 +207,21 @@ def clipped_fraction(norms: Any, clip: float) -> float:
     return float(np.mean(np.asarray(norms) > clip)) if np.size(norms) else 0.0
 
 
-def _begin(name: str, layer: Any, params: Any, carry: Any, xs: Any) -> Any:
+def _begin(name: str, layer: Any, params: Any, carry: Any, xs: Any) -> tuple[jax.Array, Any]:
+    """xs and the carry to begin with."""
     if not hasattr(layer, "step") or not hasattr(layer, "apply"):
         how = _checks.instead_of(layer) or "take `unroll(cell)`"
         raise TypeError(f"{name} needs a layer with `step`, got {_checks.quote(layer)}: {how}.")
-    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves((params, xs))):
-        raise TypeError(f"{name} gives NumPy arrays: call it outside jax.jit and jax.grad.")
+    _refuse_tracers(name, (params, carry, xs))
+    xs = _checks.array("xs", xs)
+    _checks.is_tokens(xs)  # or floats
     if np.ndim(xs) == 0 or np.shape(xs)[0] == 0:
         raise ValueError(f"{name} needs a time step at least, got xs {np.shape(xs)}.")
     if carry is None:
         carry = layer.initial_carry(params, _checks.batch_shape_of(xs))
-    return carry
+    return jnp.asarray(xs), carry
+
+
+def _refuse_tracers(name: str, given: Any) -> None:
+    if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(given)):
+        raise TypeError(f"{name} gives NumPy arrays: call it outside jax.jit and jax.grad.")

@@ -21,7 +21,7 @@ class RNN(nn.Module):
     ``variables["params"]["layer"]`` is ``to_dict`` of the params that ``layer.init`` gives, in
     `param_dtype`: a nested dict of arrays, named as the layer names them, such as ``["w_x"]``, or
     ``["0"]["1"]["w_x"]`` for the backward half of a bidirectional layer at the bottom of a stack.
-    `input_size` is needed where xs are token ids; else it is read from xs.
+    `input_size` is needed where xs are token ids, to draw params for; else it is read from xs.
 
     >>> layer, xs = jaxrnn.unroll(jaxrnn.lstm(5)), jnp.ones((6, 2, 3))
     >>> rnn = jaxrnn.linen.RNN(layer)
@@ -98,8 +98,9 @@ class Cell(nn.RNNCellBase):
     >>> rnn.apply(variables, xs).shape             # xs (*batch, T, 3) -> ys (*batch, T, 5)
     (2, 6, 5)
 
-    Its params are `to_dict` of the cell's, under ``"cell"``. What walks is Flax's scan: `RNN` of
-    this module is the faster one, and knows masks, resets and documents.
+    It reads `input_size` features. Its params are `to_dict` of the cell's, in `param_dtype`, under
+    ``"cell"``. Raises TypeError for what is no cell. What walks is Flax's scan: `RNN` of this
+    module is the faster one, and knows masks, resets and documents.
     """
 
     cell: _types.Cell
@@ -158,7 +159,7 @@ def from_dict(layer: Layer | _types.Cell, input_size: int, tree: Any) -> Params:
     ``layer.init(key, input_size)`` has, with the leaves of `tree`.
 
     Keys may be integers too, as in ``nnx.to_pure_dict``. Raises ValueError where `tree` has
-    other names than this layer's.
+    other names than this layer's; shapes and dtypes are for the layer to judge.
 
     >>> cell = jaxrnn.lstm(5)
     >>> tree = jaxrnn.linen.to_dict(cell.init(jax.random.key(0), input_size=3))

@@ -108,8 +108,9 @@ class Cell(nnx.RNNCellBase):
     >>> rnn(jnp.ones((2, 6, 3))).shape             # xs (*batch, T, 3) -> ys (*batch, T, 5)
     (2, 6, 5)
 
-    It is made as :class:`RNN` is, of `input_size` and `rngs`, or of `params`. What walks is Flax's
-    scan: `RNN` of this module is the faster one, and knows masks, resets and documents.
+    It is made as :class:`RNN` is, of `input_size` and `rngs`, or of `params`; TypeError where the
+    cell is none, or it is not clear where the params come from. What walks is Flax's scan: `RNN` of
+    this module is the faster one, and knows masks, resets and documents.
     """
 
     __signature__: Any = _Signature()

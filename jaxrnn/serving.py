@@ -16,7 +16,7 @@ from jax import export as jax_export
 
 from jaxrnn import _checks, _model_file
 from jaxrnn._model_file import ModelFileError as ModelFileError
-from jaxrnn._platform import Platform, platform, traced_for
+from jaxrnn._platform import PLATFORMS, Platform, platform, traced_for
 from jaxrnn._types import Params
 
 
@@ -41,11 +41,13 @@ def export(
     The program takes xs (T, B, `input_size`), or tokens (T, B) of int32 for a language model, then
     `lengths` (B) of int32 where asked for, then the leaves of the carry, in the order of
     ``jax.tree.leaves(model.initial_carry(params, (B,)))``; it gives ys, or logits, and the leaves
-    after. `start` gives the first ones, mostly zeros. `platforms` are ``"cpu"``,
-    ``"cuda"``, ``"tpu"``, …; without them, that of this process.
+    after. `start` gives the first ones, mostly zeros. Features are of the params' dtype.
+    `platforms` is a list of ``"cpu"``, ``"cuda"``, ``"rocm"``, ``"tpu"``; without it, that of this
+    process. What was written is returned too.
 
-    Raises TypeError where `model` is a cell, ValueError for a layer without `input_size`, and
-    ModelFileError where the file cannot be written.
+    Raises TypeError where `model` is a cell, ValueError for a layer without `input_size`, and for
+    an unknown platform; either for params of another model; and ModelFileError where the file
+    cannot be written, or flatbuffers is not installed.
 
     >>> layer = jaxrnn.unroll(jaxrnn.gru(5))
     >>> params = layer.init(jax.random.key(0), input_size=3)
@@ -60,13 +62,15 @@ def export(
     is_lm = hasattr(model, "vocab_size")
     if not is_lm and input_size is None:
         raise ValueError(f"export needs the `input_size` of {_checks.quote(model)}.")
+    _checks.flag("lengths", lengths)
+    named = _named(platforms)
     T, B = jax_export.symbolic_shape("T, B")
-    dtype = jax.tree.leaves(params)[0].dtype
+    carry = jax.eval_shape(lambda: model.initial_carry(params, (B,)))
+    dtype = next((a.dtype for a in jax.tree.leaves(params)), jnp.zeros(()).dtype)
     xs = jax.ShapeDtypeStruct((T, B), jnp.int32)
     if not is_lm:
         size = _checks.positive("input_size", input_size)
         xs = jax.ShapeDtypeStruct((T, B, size), dtype)
-    carry = jax.eval_shape(lambda: model.initial_carry(params, (B,)))
     leaves, tree = jax.tree.flatten(carry)
     more = [jax.ShapeDtypeStruct((B,), jnp.int32)] if lengths else []
 
@@ -77,12 +81,19 @@ def export(
         after, ys = model.apply(params, start, xs, **when)
         return (ys, *jax.tree.leaves(after))
 
-    named = [] if platforms is None else list(platforms)
     one = "cpu" if "cpu" in named else next(iter(named), None)
     with traced_for(one or platform()):  # what is fast on one platform is right on all
         exported = jax_export.export(program, platforms=platforms)(xs, *more, *leaves)
     _model_file.write_or_tell(path, _bytes(exported))
     return exported
+
+
+def _named(platforms: Any) -> list[str]:
+    if platforms is None:
+        return []
+    if isinstance(platforms, str):
+        raise TypeError(f"`platforms` must be a list of names, say ['cpu'], got {platforms!r:.60}.")
+    return [_checks.one_of("platforms", name, PLATFORMS) for name in platforms]
 
 
 def _bytes(exported: jax_export.Exported) -> bytes:
@@ -95,7 +106,8 @@ def _bytes(exported: jax_export.Exported) -> bytes:
 
 
 def start(model: Any, params: Params, batch_size: int) -> list[np.ndarray]:
-    """The leaves of the initial carry of `batch_size` rows, in the order that the program takes.
+    """The leaves of the initial carry of `batch_size` rows, each (B, …), in the order that the
+    program takes. Raises ValueError for a size below 1.
 
     >>> layer = jaxrnn.unroll(jaxrnn.lstm(5))
     >>> params = layer.init(jax.random.key(0), input_size=3)

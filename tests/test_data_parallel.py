@@ -125,6 +125,9 @@ def test_what_cannot_be_divided_is_quoted():
         message = sentence_of(ValueError, divide, (few, few))
         assert "along axis 2, but there is an array of shape (2, 4)" in message
         assert "must be an array" in sentence_of(TypeError, divide, "ids")
+        assert "along axis -1" in sentence_of(ValueError, divide, rows, -1)
+    assert "`training.start`" in sentence_of(TypeError, parallel.state, rows)
+    assert "each once" in sentence_of(TypeError, training.data_parallel, jax.devices()[:1] * 2)
     for devices in ([], 4, "all", [0, 1]):
         message = sentence_of(TypeError, training.data_parallel, devices)
         assert message.endswith(f"got {devices!r}.") and "`jax.devices()`" in message

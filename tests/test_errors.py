@@ -99,6 +99,10 @@ def model_loss(**changes):
     return lm.loss(lm.init(KEY), None, **question)
 
 
+def walk(when=None, xs=XS, **how):
+    return jaxrnn.engine.walk(LSTM, PARAMS, CARRY, xs, when or jaxrnn.engine.when((T, B)), **how)
+
+
 def one_sentence(error):
     return len(str(error)) < 320 and "\n" not in str(error)
 
@@ -330,6 +334,32 @@ CASES = {
     "deep lengths": (
         lambda: run(DEEP, DEEP.init(KEY, I, jnp.float32), lengths=jnp.ones(2, int)),
         "`lengths` (6,) (2,)",
+    ),
+    # The engine by itself.
+    "walk: engine": (lambda: walk(engine="fast"), "`engine` 'auto' 'fast'"),
+    "walk: keep": (lambda: walk(keep="all"), "`keep` 'gates' 'all'"),
+    "walk: dtype": (lambda: walk(matmul_dtype="float64"), "`matmul_dtype` 'bfloat16' 'float64'"),
+    "walk: when": (
+        lambda: walk(jaxrnn.engine.when((T - 1, B), mask=np.ones((T - 1, B), bool))),
+        "`when.valid` must be (T, *batch) = (7, 6), got (6, 6)",
+    ),
+    "walk: list": (lambda: walk(xs=[[[1.0]]]), "xs an array list"),
+    "rounded": (
+        lambda: jaxrnn.engine.rounded(LSTM, wrong("float32"), PARAMS, CARRY, XS[0]),
+        "`matmul_dtype` 'bfloat16' 'float32'",
+    ),
+    "hold": (
+        lambda: jaxrnn.engine.hold(jnp.ones((T, 1), bool), XS, False),
+        "`valid` must be (T, *batch) = (7, 6), got (7, 1)",
+    ),
+    "choice of a layer": (lambda: jaxrnn.engine.choose(LAYER), "choose needs a cell Unroll"),
+    "turns of a stack": (
+        lambda: jaxrnn.engine.newton_turns(DEEP, DEEP_PARAMS, None, XS),
+        "newton_turns needs an `unroll` Stack",
+    ),
+    "turns of nothing": (
+        lambda: jaxrnn.engine.newton_turns(unroll(jaxrnn.paragru(H)), None, None, XS[:0]),
+        "a time step at least (0, 6, 3)",
     ),
     # Language models.
     "no vocabulary": (lambda: language_model(LAYER, 0), "`vocab_size` must be positive, got 0"),

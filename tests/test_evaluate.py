@@ -118,8 +118,29 @@ def test_what_cannot_be_evaluated_is_quoted(getkey):
 
     assert "got 'always'" in sentence_of(ValueError, evaluate, restart="always")
     assert "same number of minibatches" in sentence_of(ValueError, evaluate, targets=targets[1:])
+    for loss in ("nats", lambda *_: 0.5):
+        act = training.evaluate, loss, params, inputs, targets, carry
+        assert "(loss, carry), got" in sentence_of(TypeError, *act)
     message = sentence_of(ValueError, evaluate, carry=None)
     assert "evaluation is None, but VanillaCarry(h=float" in message and "`initial_carry" in message
+
+
+def test_what_is_no_checkpoint_is_refused(tmp_path):
+    pytest.importorskip("orbax.checkpoint")
+    checkpoints, state = training.Checkpoints(tmp_path / "kept"), {"w": np.ones(2)}
+    for step, error in (("a", TypeError), (1.5, TypeError), (-1, ValueError)):
+        assert "`step` must be" in sentence_of(error, checkpoints.save, step, state)
+    assert "an array" in sentence_of(TypeError, checkpoints.save, 1, {"w": "b"})
+    refused = training.CheckpointError, checkpoints.save, 1, state
+    assert "`notes` must be values of JSON" in sentence_of(*refused, notes={1})
+    assert not (tmp_path / "kept").exists()
+    for step, score in enumerate((math.nan, 2.0, math.nan)):
+        checkpoints.save(step, state, score=score)
+    assert checkpoints.best == (1, 2.0)
+    (tmp_path / "file").write_text("no folder")
+    other = training.Checkpoints(tmp_path / "file")
+    assert not other.steps
+    assert "cannot take" in sentence_of(training.CheckpointError, other.save, 1, state)
 
 
 def test_the_first_minibatch_that_is_not_finite():

@@ -134,8 +134,16 @@ def test_bad_questions():
     params, xs = asked(layer)
     with pytest.raises(TypeError, match="call it outside"):
         jax.jit(lambda xs: insight.gradient_reach(layer, params, None, xs))(xs)
+    with pytest.raises(TypeError, match="call it outside"):
+        jax.jit(insight.spectral_radii)(params)
     with pytest.raises(ValueError, match="a time step at least"):
         insight.gate_saturation(layer, params, None, xs[:0])
+    with pytest.raises(ValueError, match="`loss` must give one number, got shape"):
+        insight.gradient_reach(layer, params, None, xs, lambda y: y)
+    with pytest.raises(TypeError, match="`loss` must be a function of the last output, got 'mse'"):
+        insight.gradient_reach(layer, params, None, xs, "mse")
+    with pytest.raises(ValueError, match=r"xs must be an array, got \[\[1"):
+        insight.gradient_reach(layer, params, None, [[1.0], [1.0, 2.0]])
 
 
 def test_a_model_is_no_layer_but_has_one():

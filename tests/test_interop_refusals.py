@@ -114,6 +114,25 @@ def test_what_a_library_cannot_hold(library, words):
     assert "\n" not in str(caught.value)
 
 
+def test_params_of_another_model_are_refused():
+    """By `natives_of`, through which all libraries go."""
+    layer, deep = unroll(lstm(4, **two)), stack([unroll(lstm(4, **two))] * 2)
+    own = drawn(layer)
+    for model, params, words in (
+        (layer, None, "needs LSTMParams, got NoneType"),
+        (layer, drawn(unroll(gru(4))), "needs LSTMParams, got GRUParams"),
+        (layer, drawn(unroll(lstm(3, **two))), r"`w_h` has shape \(3, 12\)"),
+        (deep, own, "params must be a tuple of 2 for Stack"),
+        (deep, (own, own), "level 2 reads 3 features, but level 1 gives 4"),
+        (bidirectional(lstm(4, **two)), own, "params must be a tuple of 2 for Bidirectional"),
+        (language_model(layer, 3), own, "needs LanguageModelParams"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=words):
+            interop.to_cudnn(model, params)
+    with pytest.raises(InteropError, match="the state dict must be a mapping of names"):
+        interop.recurrent_modules(layer)
+
+
 def test_equivalent_biases_have_the_same_outputs_and_a_note():
     torch = pytest.importorskip("torch")
     layer = unroll(lstm(3))

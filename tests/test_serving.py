@@ -56,6 +56,14 @@ def test_what_cannot_be_exported_is_told(tmp_path, getkey):
         serving.export(tmp_path / "a", gru(3), params)
     with pytest.raises(ValueError, match="needs the `input_size` of Unroll"):
         serving.export(tmp_path / "a", layer, params)
+    with pytest.raises(TypeError, match=r"GRU.* needs GRUParams, got NoneType"):
+        serving.export(tmp_path / "a", layer, None, input_size=2)
+    with pytest.raises(TypeError, match=r"`platforms` must be a list .* \['cpu'\], got 'cuda'"):
+        serving.export(tmp_path / "a", layer, params, input_size=2, platforms="cuda")
+    with pytest.raises(ValueError, match=r"`platforms` must be one of .* got 'cuba'"):
+        serving.export(tmp_path / "a", layer, params, input_size=2, platforms=["cpu", "cuba"])
+    with pytest.raises(TypeError, match="`lengths` must be True or False"):
+        serving.export(tmp_path / "a", layer, params, input_size=2, lengths=[3])
     with pytest.raises(serving.ModelFileError, match="cannot be written: No such file"):
         serving.export(tmp_path / "none" / "a", layer, params, input_size=2)
     assert not list(tmp_path.iterdir())

@@ -5,6 +5,7 @@ import warnings
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pytest
 from _odd_steps import FIXED, ODD, H, I, usual
 
@@ -86,3 +87,14 @@ def test_what_a_check_does_not_take_is_told_by_its_own_name():
         jaxrnn.testing.check_cell(layer)
     with pytest.raises(ValueError, match=r"`laws` must be one of .*, got 'mine'"):
         jaxrnn.testing.check_layer(layer, laws=["mine"])
+    with pytest.raises(TypeError, match=r"^check_layer needs a layer, got GRU"):
+        jaxrnn.testing.check_layer(layer.cell)
+    with pytest.raises(TypeError, match=r"^explain needs a cell"):
+        jaxrnn.testing.explain(layer, None, None, np.ones((3, 2)))
+
+
+def test_integers_and_16_bits_are_compared_too():
+    for value in (np.int32(3), np.uint8(3), np.bool_(True), jnp.bfloat16(3)):
+        jaxrnn.testing.same(value, value)
+        with pytest.raises(AssertionError, match="the value differs"):
+            jaxrnn.testing.same(value, np.zeros_like(value))

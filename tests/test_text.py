@@ -554,6 +554,9 @@ def test_what_cannot_be_encoded_is_refused():
     assert refusal(text.encode, corpus_of("a"), unit="words") == (
         "'words' is no unit; did you mean 'word'?"
     )
+    assert refusal(text.encode, "so it goes") == (
+        "encode needs a Corpus, of `load_corpus` or made of a string, got 'so it goes'."
+    )
     assert refusal(text.encode, corpus_of("a"), recipe="lyric") == (
         "'lyric' is no recipe; did you mean 'lyrics'?"
     )
@@ -574,6 +577,7 @@ def test_an_unknown_token_is_unk_or_refused():
     assert refusal(strict.ids, "ab分") == (
         "'分' (U+5206) is not in the vocabulary of 2 chars, which has no <unk>."
     )
+    assert refusal(with_unk.ids, b"ba") == "a text must be a string, got b'ba': decode it."
     assert refusal(text.Vocabulary(("a",), None, "word").ids, "a bee") == (
         "'bee' is not in the vocabulary of 1 words, which has no <unk>."
     )
@@ -596,10 +600,13 @@ def test_one_hot():
     assert rows.dtype == np.float32
     assert_array_equal(rows, [[[0, 0, 1], [1, 0, 0]], [[0, 0, 0], [0, 0, 0]]])
     assert_array_equal(text.one_hot(1, 2, np.float64), [0.0, 1.0])
+    assert refusal(text.one_hot, [0.5], 3) == "`ids` must be integers, got [0.5]."
+    assert refusal(text.one_hot, [0], -1) == "`size` must be positive, got -1."
 
 
 def test_time_major():
     assert_array_equal(text.time_major([[1, 2, 3], [4, 5, 6]]), [[1, 4], [2, 5], [3, 6]])
+    assert refusal(text.time_major, [1, 2]) == "a batch must be (..., B, T), got shape (2,)."
 
 
 def test_unigram_perplexity():

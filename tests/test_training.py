@@ -308,6 +308,19 @@ def test_what_cannot_be_trained_on_is_quoted(getkey):
     assert "take it from `training.start`" in sentence_of(ValueError, train, adam)
     assert "optax transformation" in sentence_of(TypeError, train, optax.adam)
     assert "optax transformation" in sentence_of(TypeError, train, started=[0.5] * 10_000)
+    state = training.start(params, rule, zeros)
+
+    def trained(loss=model.loss, state=state):
+        return training.epoch(loss, rule, state, inputs, targets, zeros)
+
+    for loss in (0.5, lambda params, *_: params.head.b[0]):
+        assert "(loss, carry), got" in sentence_of(TypeError, trained, loss)
+    for value in (jnp.ones(3), jnp.ones((), int)):
+        message = sentence_of(TypeError, trained, lambda p, c, *_, value=value: (value, c))
+        assert "`loss` must give one float to train on, got" in message
+    assert "`training.start` makes it, got" in sentence_of(TypeError, trained, state=params)
+    trained()
+    assert "donated to an epoch before" in sentence_of(ValueError, trained)
     wide = np.full(inputs.shape, 2**32 + 1)
     with jax.enable_x64(False):
         for name in ("inputs", "targets"):
@@ -462,6 +475,7 @@ def test_what_is_no_rate_is_quoted():
     message = sentence_of(ValueError, training.optimizer, optax.sgd(0.1), 0.5)
     assert "a rate of its own: leave out `learning_rate`, got 0.5" in message
     assert "optax transformation" in sentence_of(TypeError, training.optimizer, None)
+    assert "optax transformation" in sentence_of(TypeError, training.optimizer, 3, 0.5)
 
 
 def test_an_unknown_optimizer_is_quoted():

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxrnn import _checks
 from jaxrnn._axes import vary_alike
@@ -23,7 +24,7 @@ from jaxrnn.engine._newton import Turns
 from jaxrnn.engine._paths import ENGINES, Engine, Keep, ask, take
 from jaxrnn.engine._read import Reading, Unread
 from jaxrnn.engine._sums import like, widened
-from jaxrnn.engine._when import busy, clean, hold, reads, select, when
+from jaxrnn.engine._when import busy, clean, hold, reads, same_shape, select, when
 
 __all__ = [
     "ENGINES",
@@ -61,7 +62,13 @@ def walk(
     keep: Keep = "gates",
     matmul_dtype: MatmulDtype | None = None,
 ) -> tuple[Carry, jax.Array]:
-    """Final carry and ys (T, *batch, output_size); ys are zero where `when` says not valid.
+    """The walk of ``unroll(cell)`` over xs (T, *batch, I), or token ids (T, *batch), from `carry`:
+    final carry and ys (T, *batch, output_size); ys are zero where `when` says not valid.
+
+    `when` is made by the function of that name, `masks` are those of dropout, and the other options
+    are those of :func:`jaxrnn.unroll`. Raises ValueError for an unknown option, for an engine that
+    does not fit the cell, and where the shapes of xs, `carry`, `when` and params do not agree;
+    TypeError where `masks` or `matmul_dtype` ask for a step that cannot be read.
 
     >>> from jaxrnn import engine
     >>> cell = jaxrnn.gru(5)
@@ -71,7 +78,9 @@ def walk(
     >>> ys.shape
     (6, 2, 5)
     """
-    how = _How(reverse, engine, keep, matmul_dtype)
+    _checks.one_of("engine", engine, ENGINES)
+    _checks.one_of("keep", keep, KEEPS)
+    how = _How(reverse, engine, keep, _checks.narrow("matmul_dtype", matmul_dtype))
     asked = _asked(cell, params, carry, xs, when, masks, how)
 
     def part(shared: Any, carry: Carry, timed: Any) -> tuple[Carry, jax.Array]:
@@ -98,8 +107,10 @@ def newton_turns(
 ) -> Turns:
     """How many turns ``engine="newton"`` takes where `layer`, an `unroll` without dropout, is asked
     so, and whether they settled; what did not is walked step by step. May be mapped and jitted.
+    The other arguments are those of ``layer.apply``: xs (T, *batch, I), or token ids (T, *batch).
 
-    ValueError where it does not fit.
+    Raises TypeError where `layer` is no `unroll`, ValueError for a cell that Newton does not fit,
+    for no time step, and as ``layer.apply`` does.
 
     >>> layer = jaxrnn.unroll(jaxrnn.paragru(5), engine="newton")
     >>> params = layer.init(jax.random.key(0), input_size=3)
@@ -107,7 +118,11 @@ def newton_turns(
     >>> bool(turns.settled.all()), bool(turns.count.max() <= 50)
     (True, True)
     """
+    if not hasattr(layer, "cell") or not hasattr(layer, "matmul_dtype"):
+        raise TypeError(f"newton_turns needs an `unroll` of a cell, got {_checks.quote(layer)}.")
     batch_shape = _checks.batch_shape_of(xs)
+    if xs.shape[0] == 0:
+        raise ValueError(f"newton_turns needs a time step at least, got xs {xs.shape}.")
     if carry is None:
         carry = layer.initial_carry(params, batch_shape)
     given = when((xs.shape[0], *batch_shape), lengths, mask, resets)
@@ -140,6 +155,7 @@ def _asked(
     cell: Cell, params: Any, carry: Carry, xs: jax.Array, when: When, masks: Masks, how: _How
 ) -> _Asked:
     reverse, engine, keep, matmul_dtype = how
+    same_shape(when, (np.shape(xs)[0], *_checks.batch_shape_of(xs)))
     xs, start = clean(when.valid, xs), None
     engine = "scan" if xs.shape[0] == 0 else engine  # there is no instant to read
     if when.fresh is not None:
@@ -180,7 +196,8 @@ def _instant_of(cell: Cell, narrow: Any, reverse: bool) -> Callable:
 
 
 def read(cell: Cell, params: Any, carry: Any, x: Any) -> Reading:
-    """`cell.step` as it is read, at one instant x; TypeError where it cannot be.
+    """`cell.step` as it is read, at one instant: x (*batch, I), or token ids (*batch), and a carry
+    of this batch. Raises TypeError where it cannot be, say for a step that prints.
 
     >>> cell = jaxrnn.gru(5)
     >>> params = cell.init(jax.random.key(0), input_size=3)
@@ -198,7 +215,10 @@ def read(cell: Cell, params: Any, carry: Any, x: Any) -> Reading:
 
 
 def rounded(cell: Cell, matmul_dtype: MatmulDtype, params: Any, carry: Any, x: Any) -> Callable:
-    """`cell.step` with the operands of its products rounded.
+    """`cell.step` with the operands of its products rounded to `matmul_dtype`, ``"bfloat16"`` or
+    ``"float16"``, and summed in float32. It is for x, carry and params of these forms.
+
+    Raises ValueError for another dtype, TypeError for a step that cannot be read.
 
     >>> cell = jaxrnn.gru(5)
     >>> params = cell.init(jax.random.key(0), input_size=3)
@@ -208,4 +228,5 @@ def rounded(cell: Cell, matmul_dtype: MatmulDtype, params: Any, carry: Any, x: A
     >>> y.dtype, bool(jnp.allclose(y, cell.step(params, carry, x)[1], atol=0.05))
     (dtype('float32'), True)
     """
-    return _instant.laid(read(cell, params, carry, x), matmul_dtype, NO_MASKS)
+    narrow = _checks.narrow("matmul_dtype", matmul_dtype)
+    return _instant.laid(read(cell, params, carry, x), narrow, NO_MASKS)

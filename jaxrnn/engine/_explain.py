@@ -24,7 +24,7 @@ class Choice(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """See :func:`explain`; prints as lines that begin with these names."""
+    """See :func:`explain`: nine strings, that print as lines which begin with their names."""
 
     cell: str
     once: str
@@ -43,11 +43,15 @@ class Explanation(NamedTuple):
 
 
 def choose(cell: Cell, engine: Engine = "auto", *, input_size: int | None = None) -> Choice:
-    """The path that an unroll of `cell` takes, and why not another.
+    """The path that an unroll of `cell` takes over features (I = `input_size`; None: its output
+    size), and why not another: ``path``, a name, and ``refused``, sentences by name.
+
+    Raises TypeError for what is no cell, ValueError where the engine asked for does not fit.
 
     >>> jaxrnn.engine.choose(jaxrnn.mingru(5), "associative", input_size=3).path
     'associative'
     """
+    _checks.cell("choose", cell)
     _checks.one_of("engine", engine, get_args(Engine))
     path, refused = take(_question(cell, input_size, engine))
     return Choice(path.name, refused)
@@ -59,7 +63,7 @@ def explain(cell: Cell, input_size: int | None = None) -> Explanation:
     multiplies at once, and how many terms are added that wait for no carry; what is kept of each
     instant for the way back; whether it is linear in its carry, leaf by leaf; whether each of its
     units sees itself alone; and the path taken
-    (see :func:`jaxrnn.unroll`). Shapes are of a batch of 2.
+    (see :func:`jaxrnn.unroll`). Shapes are of a batch of 2. Raises TypeError for what is no cell.
 
     >>> told = jaxrnn.engine.explain(jaxrnn.mingru(5), input_size=3)      # and more is printed
     cell      MinGRU(hidden_size=5)

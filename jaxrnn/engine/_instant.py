@@ -23,7 +23,7 @@ ALWAYS = When()
 class Masks(NamedTuple):
     """Factors that do not change in time, or none. operands: of what the products of the carry
     see, one for each shape; weights: of their weights, one for each; rows (*batch, V): of the rows
-    that token ids pick."""
+    that token ids pick. See :class:`Places` for their forms."""
 
     operands: tuple[Any, ...] = ()
     weights: tuple[Any, ...] = ()

@@ -34,7 +34,8 @@ ULPS = 2**10  # a step of so little was the last: its own error is about its squ
 
 
 class Turns(NamedTuple):
-    """How many turns Newton took, and whether they settled; else all was walked step by step."""
+    """How many turns Newton took, int32 (), and whether they settled, bool (); else all was walked
+    step by step. Both are of the whole batch."""
 
     count: jax.Array
     settled: jax.Array

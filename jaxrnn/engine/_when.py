@@ -15,7 +15,13 @@ from jaxrnn._types import Carry, When
 
 
 def when(shape: tuple[int, ...], lengths: Any = None, mask: Any = None, resets: Any = None) -> When:
-    """`When` for a sequence of `shape` (T, *batch); `lengths` and `mask` are ANDed.
+    """`When` for a sequence of `shape` (T, *batch): `valid` and `fresh`, boolean and of this shape,
+    each None where nothing is told. `lengths` (*batch) count the valid steps, `mask` (T, *batch)
+    marks them, and the two are ANDed; `resets` (T, *batch) mark where a document begins.
+
+    Raises ValueError for another shape, and for a length outside 0…T (under `jax.jit`, where no
+    value can be refused, a longer one means T); TypeError where lengths are no integers, or mask or
+    resets not boolean.
 
     >>> jaxrnn.engine.when((3, 2), lengths=jnp.array([3, 1])).valid.astype(int).T.tolist()
     [[1, 1, 1], [1, 0, 0]]
@@ -25,6 +31,13 @@ def when(shape: tuple[int, ...], lengths: Any = None, mask: Any = None, resets: 
         short = _within(lengths, shape)
         valid = short if valid is None else valid & short
     return When(valid, None if resets is None else _flags("resets", resets, shape))
+
+
+def same_shape(when: When, shape: tuple[int, ...]) -> None:
+    """Its flags are those of a sequence of `shape` (T, *batch), or a sentence says so."""
+    for name in ("valid", "fresh"):
+        if (flags := getattr(when, name)) is not None:
+            _flags(f"when.{name}", flags, shape)
 
 
 def _flags(name: str, flags: Any, shape: tuple[int, ...]) -> jax.Array:
@@ -124,13 +137,15 @@ def forwards(instant: Callable, start: Carry, reverse: bool) -> Callable:
 
 
 def hold(valid: jax.Array, ys: jax.Array, reverse: bool) -> jax.Array:
-    """ys (T, *batch, F) with padding filled by the last valid output in the order of walking,
-    zero where there was none yet.
+    """ys (T, *batch, F) where `valid` (T, *batch), elsewhere the last valid output in the order of
+    walking, zero where there was none yet. Raises ValueError for a `valid` of another shape,
+    TypeError for one that is not boolean.
 
     >>> valid = jnp.array([True, False, True])
     >>> jaxrnn.engine.hold(valid, jnp.array([[1.0], [0.0], [3.0]]), reverse=False).tolist()
     [[1.0], [1.0], [3.0]]
     """
+    valid = _flags("valid", valid, jnp.shape(ys)[:-1])
     steps = jnp.arange(valid.shape[0]).reshape(-1, *(1 for _ in valid.shape[1:]))
     none = valid.shape[0] if reverse else -1
     marks = jnp.where(valid, jnp.broadcast_to(steps, valid.shape), none)

@@ -6,7 +6,8 @@
     module, *_ = interop.to_torch(layer, params, verify=True)
 
 What one side cannot hold is refused in a sentence that says which option would fit, never
-approximated. With `verify`, both sides are asked the same random question: outputs, final states
+approximated. Params of another model than the one given are refused by its cells, with TypeError
+or ValueError. With `verify`, both sides are asked the same random question: outputs, final states
 and gradients. A library is imported when it is asked for, and no other. For files there is
 ``python -m jaxrnn convert``.
 

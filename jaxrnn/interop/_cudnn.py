@@ -63,10 +63,12 @@ def from_cudnn(
     *,
     verify: bool = False,
 ) -> Result:
-    """``layer, params, *_ = from_cudnn(weights, input_size, hidden_size, …)``: of the vector that
-    ``jax.experimental.rnn.init_lstm_weight`` gives for these numbers.
+    """``layer, params, *_ = from_cudnn(weights, input_size, hidden_size, …)``: of the vector (N)
+    that ``jax.experimental.rnn.init_lstm_weight`` gives for these numbers. `verify` runs both sides
+    on random input.
 
-    Raises InteropError where its length is that of others, or a number is not finite.
+    Raises InteropError where its length is that of others, or a number is not finite; ValueError
+    for a size below 1.
 
     >>> layer = jaxrnn.unroll(jaxrnn.lstm(5, recurrent_bias=True))
     >>> params = layer.init(jax.random.key(0), input_size=3)
@@ -94,7 +96,8 @@ def from_cudnn(
 
 
 def to_cudnn(model: Any, params: Any, *, equivalent: bool = False, verify: bool = False) -> Result:
-    """``weights, *_ = to_cudnn(layer, params)``: the vector of an LSTM, whose levels are alike.
+    """``weights, *_ = to_cudnn(layer, params)``: the vector (N) of an LSTM, whose levels are alike.
+    `verify` runs both sides on random input.
 
     Raises InteropError for another cell, for levels that are not alike, and for one bias, unless
     `equivalent` allows a second one of zeros.

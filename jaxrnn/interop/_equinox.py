@@ -58,7 +58,7 @@ def write_cell(cell: Any, params: Any, biases: _biases.Biases) -> dict[str, Any]
 def from_equinox(source: Any, *, verify: bool = False) -> Result:
     """``cell, params, *_ = from_equinox(cell)``: of an ``eqx.nn.GRUCell`` or ``eqx.nn.LSTMCell``;
     of a list of them a stack of layers, bottom first, in which a pair (forward, backward) is one
-    both ways.
+    both ways. `verify` runs both sides on random input.
 
     Raises InteropError for another module, and for weights that are misshapen or not finite.
 
@@ -105,7 +105,8 @@ def to_equinox(
     model: Any, params: Any, *, bias: bool = True, equivalent: bool = False, verify: bool = False
 ) -> Result:
     """``cell, *_ = to_equinox(cell, params)``: an ``eqx.nn.GRUCell`` or ``eqx.nn.LSTMCell``; of a
-    layer, a list of them, bottom first, a pair (forward, backward) where it walks both ways.
+    layer, a list of them, bottom first, a pair (forward, backward) where it walks both ways. With
+    ``bias=False`` they have no bias. `verify` runs both sides on random input.
 
     Raises InteropError for what Equinox cannot hold: a vanilla cell, a GRU that resets before, a
     layer that walks backwards alone; two biases, unless `equivalent` allows their sum.

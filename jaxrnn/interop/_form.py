@@ -15,6 +15,7 @@ from jaxrnn._language_model import LanguageModel, LanguageModelParams
 from jaxrnn._types import Params
 from jaxrnn.cells._vanilla import Activation
 from jaxrnn.layers import Bidirectional, Stack, Unroll, bidirectional, stack, unroll
+from jaxrnn.layers._walk import same_count
 
 CONTAINERS: dict[type, Any] = {
     cells.Vanilla: cells.VanillaParams,
@@ -24,7 +25,8 @@ CONTAINERS: dict[type, Any] = {
 
 
 class InteropError(ValueError):
-    """What cannot be converted; one sentence names it, and says which option would fit."""
+    """What cannot be converted; one sentence names it, and says which option would fit. Also a
+    library that is not installed, and a difference that `verify` found."""
 
 
 def vanilla(what: str, H: int, activation: str | None, recurrent_bias: bool = False) -> Any:
@@ -78,9 +80,12 @@ def form_of(model: Any, params: Any) -> Form:
 
 def _form_of(model: Any, params: Any) -> Form:
     if isinstance(model, LanguageModel):
+        if not isinstance(params, LanguageModelParams):
+            raise TypeError(f"{quote(model)} needs LanguageModelParams, got {quote(params)}.")
         form = _form_of(model.layer, params.layer)
         return form._replace(head=params.head, embedding=params.embedding, tied=model.tied)
     if isinstance(model, Stack):
+        same_count("params", params, len(model.layers), model)
         parts = [_form_of(layer, p) for layer, p in zip(model.layers, params, strict=True)]
         inner = {part.dropout for part in parts if len(part.levels) > 1} - {model.dropout}
         if inner:
@@ -106,6 +111,7 @@ def _form_of(model: Any, params: Any) -> Form:
 
 
 def _directions(model: Bidirectional, params: Any) -> list[tuple[Unroll, Params]]:
+    same_count("params", params, 2, model)
     return list(zip((model.forward, model.backward), params, strict=True))
 
 
@@ -156,6 +162,8 @@ def _check_chain(form: Form) -> None:
     if not form.levels:
         raise InteropError("there is no recurrent module to convert: none was named.")
     for k in range(1, len(form.levels)):
+        if not hasattr(form.levels[k][0].params, "w_x"):
+            continue  # what no library has
         gives = sum(walk.cell.output_size for walk in form.levels[k - 1])
         reads = np.shape(form.levels[k][0].params.w_x)[0]
         if reads != gives:
@@ -211,6 +219,9 @@ class Natives(NamedTuple):
 def natives_of(form: Form, write_cell: Callable, write_head: Callable | None = None) -> Natives:
     """`form`, with another library's arrays in place of params: ``write_cell(cell, params)`` gives
     the cell that the library then has (its biases may be others), and the arrays."""
+    for walk in form.walks:
+        _check_params(walk.cell, walk.params)
+    _check_chain(form)
     levels = tuple(
         tuple(
             walk._replace(**dict(zip(("cell", "params"), write_cell(*walk[:2]), strict=True)))
@@ -222,6 +233,18 @@ def natives_of(form: Form, write_cell: Callable, write_head: Callable | None = N
     if head is not None and write_head is not None:
         head = write_head(head)
     return Natives(form._replace(levels=levels, head=head))
+
+
+def _check_params(cell: Any, params: Any) -> None:
+    """They are this cell's, or it says why not; of a cell that no library has, nothing."""
+    if not isinstance(cell, (*CONTAINERS, cells.ProjectionLSTM, cells.PeepholeLSTM)):
+        return
+
+    def step(params: Any) -> Any:
+        carry = cell.initial_carry(params)
+        return cell.step(params, carry, jnp.zeros(params.w_x.shape[:1], params.w_x.dtype))
+
+    jax.eval_shape(step, params)
 
 
 def in_order(a: Any, gates: Sequence[int]) -> Any:

@@ -85,7 +85,8 @@ def from_haiku(
     """``layer, params, *_ = from_haiku(params)``: of the params of a transformed function, in which
     cores are found by names and shapes. `cores` names those to take, bottom first, a pair (forward,
     backward) for one both ways; without it, all that are there are one stack, in the order of their
-    names (as a ``hk.DeepRNN`` has them). One core's name gives a cell.
+    names (as a ``hk.DeepRNN`` has them). One core's name gives a cell. `verify` runs both sides on
+    random input.
 
     Raises InteropError for a core that is not there, or whose tensors are misshapen or not finite.
 
@@ -184,7 +185,8 @@ def _walk(named: Named, found: Mapping[str, type], name: Any, reverse: bool) -> 
 def to_haiku(model: Any, params: Any, *, equivalent: bool = False, verify: bool = False) -> Result:
     """``names, params, *_ = to_haiku(layer, params)``: params of cores, and their names in levels,
     bottom first, as `from_haiku` takes them for `cores`. A core is called as Haiku calls it without
-    a name: ``lstm``, ``lstm_1``, … in the order in which they are made.
+    a name: ``lstm``, ``lstm_1``, … in the order in which they are made. `verify` runs both sides on
+    random input.
 
     Raises InteropError for what Haiku cannot hold: a GRU that resets after, a vanilla cell of tanh;
     two biases of another cell, unless `equivalent` allows their sum.

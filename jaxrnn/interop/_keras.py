@@ -77,7 +77,8 @@ def from_keras(source: Any, *, verify: bool = False) -> Result:
     """``layer, params, *_ = from_keras(layer)``: of a SimpleRNN, GRU or LSTM, a Bidirectional
     (concat) of one, an ``RNN`` of a cell, a cell, a Sequential or list of these, or a language
     model: an Embedding or one-hot input, these, and a Dense of as many units as there are tokens.
-    Layers must be built.
+    Layers must be built. Keras is batch-major, and `notes` say so. `verify` runs both sides on
+    random input.
 
     Raises InteropError for another activation, a merge but concat, ``go_backwards`` alone (whose
     outputs are last first), a layer that is none of these, and for weights that are not finite.
@@ -289,7 +290,8 @@ def to_keras(
 ) -> Result:
     """``layer, *_ = to_keras(layer, params)``: a SimpleRNN, GRU or LSTM that returns all outputs, a
     Bidirectional of one, a cell of a cell, and of a stack or a language model a Sequential of them;
-    batch-major, (B, T, I) or tokens (B, T), as Keras is.
+    batch-major, (B, T, I) or tokens (B, T), as Keras is. With ``bias=False`` they have no bias.
+    `verify` runs both sides on random input.
 
     Raises InteropError for what Keras cannot hold: a layer that walks backwards alone; two biases
     of another cell than a GRU that resets after, unless `equivalent` allows their sum.

@@ -93,6 +93,7 @@ def from_linen(module: Any, variables: Any, *, verify: bool = False) -> Result:
     a gru), LSTMCell or OptimizedLSTMCell, an ``nn.RNN`` of one, an ``nn.Bidirectional`` of two, or
     a list of these, bottom first, with a list of their variables. A cell inside a module of your
     own is converted by itself: ``from_linen(nn.GRUCell(8), variables["params"]["GRUCell_0"])``.
+    `notes` say where an RNN is batch-major. `verify` runs both sides on random input.
 
     Raises InteropError for other functions than tanh and sigmoid, another merge, a reversed RNN
     that does not keep the order, and for tensors that are missing, too many or misshapen.
@@ -208,6 +209,7 @@ def to_linen(model: Any, params: Any, *, equivalent: bool = False, verify: bool 
     """``module, variables, *_ = to_linen(layer, params)``: of a cell a SimpleCell, GRUCell or
     OptimizedLSTMCell; of a layer an ``nn.RNN`` or ``nn.Bidirectional`` of them, time-major, that
     returns the carry too; of a stack a list of these, bottom first, and a list of variables.
+    `verify` runs both sides on random input.
 
     Raises InteropError for what Flax cannot hold: a GRU that resets before; two biases, unless
     `equivalent` allows their sum.

@@ -59,7 +59,7 @@ def write_cell(cell: Any, params: Any, biases: _biases.Biases) -> dict[str, dict
 def from_nnx(module: Any, *, verify: bool = False) -> Result:
     """``layer, params, *_ = from_nnx(module)``: of a SimpleCell, GRUCell, LSTMCell or
     OptimizedLSTMCell, an ``nnx.RNN`` of one, an ``nnx.Bidirectional`` of two, or a list of these,
-    bottom first.
+    bottom first. `notes` say where an RNN is batch-major. `verify` runs both sides on random input.
 
     Raises InteropError for other functions than tanh and sigmoid, another merge, a reversed RNN
     that does not keep the order, and for weights that are not finite.
@@ -142,7 +142,8 @@ def _joined(named: Named, I: int, H: int) -> dict[str, dict[str, Any]]:
 def to_nnx(model: Any, params: Any, *, equivalent: bool = False, verify: bool = False) -> Result:
     """``module, *_ = to_nnx(layer, params)``: of a cell a SimpleCell, GRUCell or OptimizedLSTMCell;
     of a layer an ``nnx.RNN`` or ``nnx.Bidirectional`` of them, time-major, that returns the carry
-    too; of a stack an ``nnx.List`` of these, bottom first.
+    too; of a stack an ``nnx.List`` of these, bottom first. `verify` runs both sides on random
+    input.
 
     Raises InteropError for what NNX cannot hold: a GRU that resets before, or has a bias inside
     r ⊙ (…); two biases, unless `equivalent` allows their sum.

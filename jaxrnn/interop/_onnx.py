@@ -77,9 +77,11 @@ def from_onnx(source: Any, *, nodes: Any = None, verify: bool = False) -> Result
     one on the other in the order of the graph; `nodes` names those to take, where there are others.
     Of a file that `to_onnx` wrote for a language model, the language model.
 
-    Lengths are no matter of the weights: give them to ``layer.apply``. Raises InteropError for
-    other activations than tanh, relu and sigmoid in their places, for clipping, coupled gates, and
-    tensors that are missing or misshapen.
+    Lengths are no matter of the weights: give them to ``layer.apply``. `verify` runs both sides on
+    random input.
+
+    Raises InteropError for other activations than tanh, relu and sigmoid in their places, for
+    clipping, coupled gates, and tensors that are missing or misshapen.
 
     >>> layer = jaxrnn.unroll(jaxrnn.gru(5))
     >>> params = layer.init(jax.random.key(0), input_size=3)
@@ -273,7 +275,11 @@ def to_onnx(
     logits, (T, B, F), and the carry after. T and B are free. Of a row of length 0, runtimes of ONNX
     give a carry of zeros, where jaxrnn keeps the one it was given.
 
-    Raises InteropError for cells that ONNX has not, and where the file cannot be written.
+    Params are float32. `verify` runs both sides on random input; without a `path` no file is
+    written.
+
+    Raises InteropError for cells that ONNX has not, for other dtypes, and where the file cannot be
+    written.
 
     >>> layer = jaxrnn.unroll(jaxrnn.gru(5))
     >>> params = layer.init(jax.random.key(0), input_size=3)

@@ -27,6 +27,7 @@ class Differences(NamedTuple):
 
     @property
     def largest(self) -> float:
+        """Of the two or three."""
         return max(part for part in self if part is not None)
 
     @classmethod

@@ -15,11 +15,15 @@ from jaxrnn.interop._form import InteropError
 
 def arrays(what: str, named: Any) -> dict[str, np.ndarray]:
     """A mapping of names to tensors of any library, as NumPy arrays."""
+    check_names(what, named)
+    return {name: array(f"{what}: {name!r}", value) for name, value in named.items()}
+
+
+def check_names(what: str, named: Any) -> None:
     if not isinstance(named, Mapping):
         raise InteropError(f"{what} must be a mapping of names to arrays, got {quote(named)}.")
     if not all(isinstance(name, str) for name in named):
         raise InteropError(f"{what} must have strings for names, got {quote(list(named))}.")
-    return {name: array(f"{what}: {name!r}", value) for name, value in named.items()}
 
 
 def array(what: str, value: Any) -> np.ndarray:

@@ -93,7 +93,8 @@ def from_torch(
     recurrent module of many, ``"encoder.lstm"``, or several that go one on the other, bottom first;
     without it there must be one alone, or a language model: one, an ``nn.Linear``, and maybe an
     ``nn.Embedding``, tied or not. A state dict does not tell the `activation` of an nn.RNN,
-    ``"tanh"`` or ``"relu"``; a module does. `verify` runs both sides on random input.
+    ``"tanh"`` or ``"relu"``; a module does, and whether it is batch-first, which `notes` then say.
+    `verify` runs both sides on random input.
 
     Raises InteropError in a sentence that names the tensor that is missing, too many, misshapen, of
     another dtype, or not finite.
@@ -190,7 +191,8 @@ def to_torch(
 ) -> Result:
     """``module, *_ = to_torch(layer, params)``: an ``nn.RNN``, ``nn.GRU`` or ``nn.LSTM`` of as many
     levels, one of their cells of a cell, or for a language model a module of ``rnn``, ``linear``
-    and maybe ``embedding``: tokens (T, B), state -> logits (T, B, V), state.
+    and maybe ``embedding``: tokens (T, B), state -> logits (T, B, V), state. With `batch_first` it
+    reads and gives (B, T, …).
 
     torch has two biases, or with ``bias=False`` none. `equivalent` allows biases that are laid out
     otherwise and give the same outputs. `verify` runs both sides on random input.

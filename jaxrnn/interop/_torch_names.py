@@ -12,7 +12,7 @@ from jaxrnn import cells
 from jaxrnn._checks import quote
 from jaxrnn.cells._vanilla import Activation
 from jaxrnn.interop._form import InteropError, vanilla
-from jaxrnn.interop._state import Named
+from jaxrnn.interop._state import Named, check_names
 
 NAME = re.compile(
     r"(?P<prefix>(?:.*\.)?)(?:weight_ih|weight_hh|bias_ih|bias_hh|weight_hr)"
@@ -85,13 +85,17 @@ class Module(NamedTuple):
 
 def recurrent_modules(state: Mapping[str, Any]) -> list[Module]:
     """The RNN, GRU and LSTM modules and cells of a state dict, in its order, by names and shapes
-    alone. What is misshapen or incomplete is told when it is taken.
+    alone: each has `prefix`, `kind` (RNN, GRU or LSTM), `depth` (0 for a cell), `both`, `bias`,
+    `input_size`, `hidden_size` and `projection`, and prints as a line. What else is misshapen or
+    incomplete is told when it is taken. Raises InteropError for what is no state dict, and for a
+    W_hh that is that of none of the three.
 
     >>> state = {"rnn.weight_ih_l0": np.ones((20, 3)), "rnn.weight_hh_l0": np.ones((20, 5))}
     >>> (found,) = jaxrnn.interop.recurrent_modules(state)
     >>> found.prefix, found.kind, found.input_size, found.hidden_size
     ('rnn.', 'LSTM', 3, 5)
     """
+    check_names("the state dict", state)
     found: dict[str, dict[str, Any]] = {}
     for name in state:
         if match := NAME.fullmatch(name):

@@ -30,9 +30,9 @@ def from_tree(tree: Any, *, prefix: Any = None, activation: Activation | None = 
 
     Cells of Flax Linen, of Flax NNX and of Haiku are found by the names of their leaves. Those at
     ``…/forward…`` and ``…/backward…`` are one level both ways; levels go in the natural order of
-    their paths, or as `prefix` names them. What does not belong to a cell is left alone.
-    `activation` is that of a vanilla cell of Flax, which names do not tell. Nor do they tell that a
-    layer alone walks backwards: it comes in as one that walks forwards.
+    their paths, or as `prefix` names them, a path or several, bottom first. What does not belong to
+    a cell is left alone. `activation` is that of a vanilla cell of Flax, which names do not tell.
+    Nor do they tell that a layer alone walks backwards: it comes in as one that walks forwards.
 
     Raises InteropError where no cell is found, and for one that is not whole.
 

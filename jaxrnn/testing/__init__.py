@@ -70,8 +70,9 @@ def check_cell(cell: Cell, *, input_size: int = 3, seed: int = 0) -> tuple[str, 
 
     Prints what the engine read in the cell's step (`jaxrnn.engine.explain`), and warns where its
     author may think otherwise: it cannot be read, closes over an array, or changes with the batch.
-    The names of the laws that hold; AssertionError at the first that does not. Compiling takes most
-    of its time, minutes for a large cell: ``LAWS["fast_is_plain"](unroll(cell))`` asks one alone.
+    The names of the laws that hold; AssertionError at the first that does not, TypeError for what
+    is no cell, or has params or a carry of integers. Compiling takes most of its time, minutes for
+    a large cell: ``LAWS["fast_is_plain"](unroll(cell))`` asks one alone.
 
     >>> class Mixed(jaxrnn.MinGRU):                          # its rows are not independent
     ...     def step(self, params, carry, x):
@@ -99,14 +100,16 @@ def check_layer(
     layer: Layer, *, input_size: int = 3, seed: int = 0, laws: Iterable[str] | None = None
 ) -> tuple[str, ...]:
     """Every law that fits `layer` (or those of `laws`, by name), on random data of `seed`; the
-    names of those that hold. AssertionError at the first that does not. Layers of 16-bit
-    products (`matmul_dtype`) keep the laws no closer than they round, and are not judged so.
+    names of those that hold. AssertionError at the first that does not, TypeError for what is no
+    layer, ValueError for an unknown law. Layers of 16-bit products (`matmul_dtype`) keep the laws
+    no closer than they round, and are not judged so.
 
     >>> from jaxrnn import testing
     >>> layer = jaxrnn.unroll(jaxrnn.mingru(4))
     >>> testing.check_layer(layer, laws=["two_parts_are_the_whole"])
     ('two_parts_are_the_whole',)
     """
+    _checks.layer("check_layer", layer)
     chosen: Any = [
         LAWS[_checks.one_of("laws", name, tuple(LAWS))] for name in (LAWS if laws is None else laws)
     ]

@@ -16,7 +16,8 @@ from jaxrnn.testing._trees import choose, zeros_like
 
 
 class Answer(NamedTuple):
-    """Final carry and ys; then what a cotangent for both becomes at params, carry and xs."""
+    """Final carry and ys (T, B, F); then what a cotangent for both becomes at params, carry and xs,
+    each of their own shapes."""
 
     carry: Any
     ys: Any
@@ -51,7 +52,8 @@ def numpy(tree: Any) -> Any:
 class Case:
     """One random question, all in NumPy. Nothing in it is zero: params are perturbed away from
     their init (zero biases hide bugs), the carry is not the initial one, inputs change in time,
-    and there is a cotangent for the outputs *and* for the final carry.
+    and there is a cotangent for the outputs *and* for the final carry. The leaves of a carry lead
+    with B.
 
     >>> from jaxrnn import testing
     >>> case = testing.draw(jaxrnn.unroll(jaxrnn.mingru(4)), input_size=3, seed=0)
@@ -69,9 +71,11 @@ class Case:
     fresh: Any  # (T, B)
 
     def but(self, **changes: Any) -> Case:
+        """The same question with other fields."""
         return dataclasses.replace(self, **changes)
 
     def question(self, **when: Any) -> tuple[Any, ...]:
+        """params, carry, xs, (dcarry, dys), and `when`: lengths, mask or resets of ``apply``."""
         return self.params, self.carry, self.xs, (self.dcarry, self.dys), when
 
     def answer(self, **when: Any) -> Answer:
@@ -80,14 +84,17 @@ class Case:
 
     @property
     def steps(self) -> int:
+        """T."""
         return len(self.xs)
 
     @property
     def batch(self) -> int:
+        """B."""
         return self.xs.shape[1]
 
     @property
     def middle(self) -> int:
+        """A time step with others before and after it."""
         return self.steps // 2
 
     def part(self, begin: int, end: int) -> Case:
@@ -102,6 +109,7 @@ class Case:
         return self.but(dcarry=dcarry, dys=self.dys * rows[:, None].astype(self.dys.dtype))
 
     def start(self) -> Any:
+        """The layer's initial carry of this batch."""
         return numpy(self.layer.initial_carry(self.params, self.xs.shape[1:-1]))
 
     def through_start(self, dstart: Any) -> Any:
@@ -113,7 +121,9 @@ class Case:
 
 @lru_cache(maxsize=64)
 def draw(layer: Any, input_size: int, seed: int, steps: int = 7, batch: int = 6) -> Case:
-    """A random question to `layer`: `steps` times, a batch of `batch`, in the params' dtype.
+    """A random question to `layer`: T = `steps`, B = `batch`, I = `input_size`, in the params'
+    dtype; the same for the same arguments. Raises TypeError where a leaf of params is no float, or
+    one of the carry neither float nor complex.
 
     >>> from jaxrnn import testing
     >>> case = testing.draw(jaxrnn.unroll(jaxrnn.mingru(4)), input_size=3, seed=0, steps=5, batch=2)

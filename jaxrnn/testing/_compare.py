@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 TIMED = (".ys", ".dxs")  # the leaves that lead with time
@@ -13,14 +14,17 @@ TIMED = (".ys", ".dxs")  # the leaves that lead with time
 
 def tolerance(dtype: Any) -> float:
     """How close two ways of computing one number must come, relative and absolute."""
+    if not jnp.issubdtype(dtype, jnp.inexact):
+        return 0.0
     double = np.dtype(dtype) in (np.float64, np.complex128)
-    return 1e-12 if double else 200 * float(np.finfo(dtype).eps)
+    return 1e-12 if double else 200 * float(jnp.finfo(dtype).eps)
 
 
 def same(got: Any, want: Any, within: float | None = None) -> None:
     """Every leaf of `got` is that of `want`, `within` a tolerance (None: the dtype's; 0: bit for
     bit), or an AssertionError names the first leaf that is not; one that leads with time, and so
-    the first time step too, if there is one.
+    the first time step too, if there is one. NaN and infinity are never the same, not even as
+    themselves; dtypes are not compared.
 
     >>> from jaxrnn import testing
     >>> testing.same({"h": jnp.ones(3)}, {"h": np.ones(3, np.float32)})
@@ -51,6 +55,7 @@ def _same_leaf(name: str, got: np.ndarray, want: np.ndarray, within: float | Non
     assert got.shape == want.shape, f"{name} has shape {got.shape}, want {want.shape}"
     if within is None:
         within = tolerance(got.dtype)
+    got, want = (a.astype(np.int8) if a.dtype == bool else a for a in (got, want))
     with np.errstate(invalid="ignore"):
         far = ~(np.abs(got - want) <= within * (1 + np.abs(want)))
     if not far.any():

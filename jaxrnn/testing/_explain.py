@@ -32,23 +32,25 @@ class Difference(NamedTuple):
 
 def explain(cell: Cell, params: Any, carry: Any, xs: Any) -> Difference | None:
     """Step `cell` over xs (T, *batch, I) or ids (T, *batch), and beside it, from the same carry,
-    its NumPy twin. Print and return the first difference, by name and step, or None.
+    its NumPy twin; a `carry` of None means the initial one. Print and return the first difference,
+    by name and step, or None. Raises TypeError for what is no cell, or a cell without a twin.
 
     >>> from jaxrnn import testing
     >>> cell = jaxrnn.mingru(4)
     >>> params = cell.init(jax.random.key(0), input_size=3)
     >>> testing.explain(cell, params, cell.initial_carry(params, (2,)), jnp.ones((5, 2, 3)))
     """
+    _checks.cell("explain", cell)
     twin, step = reference.twin(cell), jax.jit(cell.step)
     if carry is None:
         carry = cell.initial_carry(params, _checks.batch_shape_of(xs))
     for t, x in enumerate(np.asarray(xs)):
-        before = reference.pairs(carry)
+        ours, before = step(params, carry, x), reference.pairs(carry)
         gates = twin.gates(params, before, x)
         after, y, _ = twin.forward(params, before, x)
         want = _names(reference.whole(after, carry), y)
-        carry, y = step(params, carry, x)
-        for name, got in _names(carry, y).items():
+        carry = ours[0]
+        for name, got in _names(*ours).items():
             far = ~(np.abs(got - want[name]) <= tolerance(got.dtype) * (1 + np.abs(want[name])))
             if far.any():
                 at = tuple(int(i) for i in np.argwhere(far)[0])

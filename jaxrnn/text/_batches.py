@@ -38,8 +38,12 @@ class Batches(NamedTuple):
 def batches(
     sampling: Sampling, ids: ArrayLike, batch_size: int, num_steps: int, seed: int, epoch: int
 ) -> Batches:
-    """The minibatches of one epoch over ids (len,), by one of the four rules above: the `windows`
-    at its `starts`. Raises TextError for what either refuses.
+    """The minibatches of one epoch over ids (len,), the `windows` at its `starts`: inputs and
+    targets (N, T, B) int32, of T = `num_steps` and B = `batch_size`. `sampling` is one of the four
+    rules of *Dive into Deep Learning*: ``"consecutive"``, where each column reads a B-th of the
+    text, so that a carry goes on from minibatch to minibatch; ``"random"``, chunks of T tokens in
+    a random order; and each from a random offset on, ``"consecutive-offset"``, ``"random-offset"``.
+    Order and offset follow from `seed` and `epoch`. Raises TextError for what either refuses.
 
     >>> from jaxrnn import text
     >>> inputs, targets = text.batches("consecutive", range(20), 2, 3, seed=0, epoch=0)
@@ -124,11 +128,13 @@ def _narrow(read: np.ndarray) -> np.ndarray:
 
 
 def time_major(batch: ArrayLike) -> np.ndarray:
-    """(..., B, T) -> (..., T, B): time before batch.
+    """(..., B, T) -> (..., T, B): time before batch. Raises TextError for fewer than two axes.
 
     >>> jaxrnn.text.time_major(np.zeros((2, 6))).shape
     (6, 2)
     """
+    if np.ndim(batch) < 2:
+        raise TextError(f"a batch must be (..., B, T), got shape {np.shape(batch)}.")
     return np.swapaxes(np.asarray(batch), -1, -2)
 
 

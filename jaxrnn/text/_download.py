@@ -13,7 +13,8 @@ TIMEOUT_SECONDS = 10
 
 
 def cache_folder() -> Path:
-    """`$XDG_CACHE_HOME/jaxrnn`, or `~/.cache/jaxrnn`.
+    """Where `load_corpus` keeps what it downloads: `$XDG_CACHE_HOME/jaxrnn`, or `~/.cache/jaxrnn`.
+    It may not be there yet.
 
     >>> jaxrnn.text.cache_folder().name
     'jaxrnn'

@@ -39,22 +39,27 @@ def encode(
 ) -> Encoded:
     """The first `cut` tokens of a corpus (all of them for None) as ids, with their vocabulary.
 
-    The recipe is the corpus's own unless another is given. A text is read in parts, twice: no more
-    of it than is cut, unless the recipe makes its vocabulary first.
+    The recipe is the corpus's own unless another is given; `unit` says what a token is, ``"char"``,
+    ``"word"`` or ``"byte"``. A text is read in parts, twice: no more of it than is cut, unless the
+    recipe makes its vocabulary first.
 
     With a `folder`, ids and vocabulary are written there once, in pieces, so that neither text nor
     ids need fit in memory; whoever encodes the same text in the same way again finds them there,
     and does not read the text. The recipe must then be one of RECIPES: a name is all that tells
     another's results apart.
 
-    Raises TextError for a cut below 1, where cleaning leaves nothing, and for a folder that cannot
-    be written to.
+    Raises TextError for what is no corpus, for a cut below 1, an unknown recipe or unit, where
+    cleaning leaves nothing, and for a folder that cannot be written to.
 
     >>> from jaxrnn import text
     >>> ids, vocab = text.encode(text.load_corpus("analects"), cut=100)
     >>> ids.shape, vocab.text(ids[:2])
     ((100,), '子曰')
     """
+    if not hasattr(corpus, "recipe"):
+        raise TextError(
+            f"encode needs a Corpus, of `load_corpus` or made of a string, got {quoted(corpus)}."
+        )
     rule = find_recipe(recipe or corpus.recipe)
     if unit not in get_args(Unit):
         raise unknown("no unit", unit, get_args(Unit))

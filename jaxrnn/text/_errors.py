@@ -8,7 +8,8 @@ LETTERS = 120  # of a value that a sentence quotes
 
 
 class TextError(ValueError):
-    """A corpus, a token or a batch shape that cannot be used; the message quotes it."""
+    """A corpus, a token or a batch shape that cannot be used; the message quotes it. It is a
+    ValueError."""
 
 
 class CorpusNotFound(TextError):

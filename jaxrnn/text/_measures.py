@@ -13,12 +13,12 @@ def unigram_perplexity(ids: ArrayLike, size: int) -> float:
     """exp(-Σ p log p), p the frequencies of ids (N,): what a model of no context can reach at best.
 
     It lies between 1 and `size`. Ids are counted in pieces, so that they may be a memory map larger
-    than memory. Raises TextError for no ids and for an id outside 0 … size - 1.
+    than memory. Raises TextError for no ids, an id outside 0 … size - 1, and a size below 1.
 
     >>> jaxrnn.text.unigram_perplexity([0, 1, 2, 3], size=4)
     4.0
     """
-    counts = np.zeros(size, np.int64)
+    counts = np.zeros(positive("size", size), np.int64)
     for piece in in_pieces(ids, size):
         counts += np.bincount(piece, minlength=size)
     if not counts.any():
@@ -32,8 +32,8 @@ def bits_per_character(perplexity: float, tokens: int, characters: int) -> float
 
     `perplexity` is that of a token, and `tokens` of them spell `characters`
     (`Vocabulary.characters`), so models of bytes, characters and words compare. An infinite
-    perplexity is infinitely many bits. Raises TextError for a perplexity that is not positive, for
-    a negative number of tokens, and for no characters.
+    perplexity is infinitely many bits, NaN is NaN. Raises TextError for a perplexity that is not
+    positive, for a negative number of tokens, and for no characters.
 
     >>> jaxrnn.text.bits_per_character(4.0, tokens=300, characters=200)
     3.0

@@ -11,7 +11,8 @@ from ._errors import TextError, quoted
 
 
 class Split(NamedTuple):
-    """Three parts of ids, in the text's order, that share its memory; the last two may be empty."""
+    """Three parts (N,) of ids, in the text's order, that share its memory; the last two may be
+    empty."""
 
     train: np.ndarray
     validation: np.ndarray
@@ -19,7 +20,8 @@ class Split(NamedTuple):
 
 
 def split(ids: ArrayLike, validation: float = 0.1, test: float = 0.0) -> Split:
-    """ids (len,) cut in three: of a text, its last `test` is the test, `validation` comes before.
+    """ids (len,) cut in three: the last part `test` of a text is the test, and the part
+    `validation` comes before it.
 
     The parts are contiguous, for a network reads on from token to token. Each fraction is rounded
     to a whole number of ids. Raises TextError for a fraction outside [0, 1), for one that is not 0

@@ -26,12 +26,12 @@ _CHAR_RNN = "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/"
 
 @dataclass(frozen=True)
 class Corpus:
-    """A raw text.
+    """A raw text: `text` is a string, `name` says how it is called.
 
     `sha1` is that of the file as it was read (of the zip, for a zip), `source` says where it was
     found, and `recipe` names the rule by which `encode` cleans it if told no other. What
     `load_corpus` found stays in its file: `text` reads it whole, `pieces` in parts. Both raise
-    TextError where the file is no longer what it was.
+    TextError where the file is no longer what it was. An unknown recipe is refused by `encode`.
 
     >>> from jaxrnn import text
     >>> mine = text.Corpus("mine", "so it goes", sha1="", source="a string", recipe="plain")
@@ -122,7 +122,7 @@ def load_corpus(
     that corpus's, or else "plain".
     Raises CorpusNotFound if a public file is not to be had, and TextError for a name that is no
     file either, one that cannot be read, a wrong sum, a zip that is damaged, or without exactly one
-    .txt, a text not in UTF-8, or an empty one.
+    .txt, a text not in UTF-8, or an empty one, and for an unknown recipe.
 
     >>> corpus = jaxrnn.text.load_corpus("moby_dick")
     >>> corpus.name, corpus.recipe, corpus.source

@@ -67,7 +67,8 @@ class Recipe:
 
     `seams` says for each unit, by a regular expression, where a text may be cut in two without a
     change to its tokens, though `clean` sees each part alone; bytes have the seams of characters.
-    Without, a text is cleaned whole.
+    Without, a text is cleaned whole. `clean` gives lines of a text, `order` the distinct tokens;
+    with `has_unk`, `<unk>` is id 0; with `cut_first`, the vocabulary is that of the tokens kept.
 
     >>> from jaxrnn import text
     >>> text.TIME_MACHINE.clean("Call me Ishmael.")

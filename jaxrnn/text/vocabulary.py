@@ -11,7 +11,7 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from ._checks import in_pieces, in_range
+from ._checks import in_pieces, in_range, integers, positive
 from ._errors import TextError, quoted, unknown
 
 Unit = Literal["char", "word", "byte"]
@@ -89,8 +89,11 @@ class Vocabulary:
         """Ids (N,) int32 of a text, which is only split, not cleaned, or of tokens.
 
         Of a text of words, a line end is a token where the vocabulary has any, else white space
-        like other. An unknown token becomes `unk`; without one it raises TextError.
+        like other. An unknown token becomes `unk`; without one it raises TextError, as it does for
+        bytes, which are to be decoded.
         """
+        if isinstance(text, bytes):
+            raise TextError(f"a text must be a string, got {quoted(text)}: decode it.")
         if not isinstance(text, str):
             return np.asarray(array("i", map(self._id_of.__getitem__, text)))
         if self.unit == "byte":
@@ -104,7 +107,7 @@ class Vocabulary:
         """The text of ids (N,): characters joined by nothing, words by a space (but none at a line
         end), bytes decoded, U+FFFD in place of what is no UTF-8.
 
-        Raises TextError for an id outside 0 … len - 1.
+        Raises TextError for what is no integer, and for an id outside 0 … len - 1.
         """
         return "".join(self._spell(in_range(ids, len(self)).tolist()))
 
@@ -187,10 +190,12 @@ BYTE_VOCABULARY = Vocabulary(_BYTES, unk=None, unit="byte")
 
 def one_hot(ids: ArrayLike, size: int, dtype: DTypeLike = np.float32) -> np.ndarray:
     """ids (*batch,) -> (*batch, size): 1 at the id, 0 elsewhere; an id out of range is a zero row.
+    Raises TextError for ids that are no integers, and for a size below 1.
 
     >>> jaxrnn.text.one_hot([2, 0, 3], 3)
     array([[0., 0., 1.],
            [1., 0., 0.],
            [0., 0., 0.]], dtype=float32)
     """
-    return (np.asarray(ids)[..., None] == np.arange(size)).astype(dtype)
+    of = np.arange(positive("size", size))
+    return (integers("ids", ids)[..., None] == of).astype(dtype)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import math
 import os
 import re
 import shutil
@@ -22,13 +23,14 @@ ROOM = 1 << 16  # bytes of a checkpoint beside its arrays
 
 
 class CheckpointError(ValueError):
-    """A checkpoint that cannot be written or read; one sentence says why."""
+    """A checkpoint that cannot be written or read; one sentence says why. It is a ValueError."""
 
 
 class Checkpoints:
-    """A folder of checkpoints, each a folder called by its step: a pytree of arrays, and `notes`,
-    values of JSON. The last `keep` stay, and the best. Whatever ends the process, each of them is
-    whole, for it is written under another name first.
+    """A folder of checkpoints, each a folder called by its step: a pytree of arrays, of any shapes
+    and dtypes, and `notes`, values of JSON. The last `keep` stay, and the best. Whatever ends the
+    process, each of them is whole, for it is written under another name first. Raises ValueError
+    for a `keep` below 1; nothing is written before the first `save`.
 
     >>> from jaxrnn import training
     >>> checkpoints = training.Checkpoints("checkpoints", keep=2)
@@ -51,7 +53,7 @@ class Checkpoints:
         """The steps that can be gone on from, in their order."""
         try:
             names = [path.name for path in self.folder.iterdir() if path.is_dir()]
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
         return sorted(int(name) for name in names if name.isdecimal())
 
@@ -66,15 +68,23 @@ class Checkpoints:
         return (step, score) if step in self.steps else None
 
     def save(self, step: int, state: Any, *, notes: Any = None, score: float | None = None) -> None:
-        """Write `state` as `step`; with a `score` below the best one, it is the best."""
+        """Write `state` as `step`, an integer from 0 on, unless it is there; with a `score` below
+        the best one, it is the best (NaN is never).
+
+        Raises CheckpointError where the folder cannot take it, and for `notes` that are no values
+        of JSON; ValueError or TypeError for another step, TypeError for a state of no arrays.
+        """
+        step = _checks.not_negative("step", step)
+        _checks.arrays("state", state)
+        _check_json(notes)
         if step in self.steps:
             return
         try:
             self._clean()
             self._check_room(state)
             _write(self.folder / str(step), state, notes)
-            best = self.best
-            if score is not None and (best is None or score < best[1]):
+            best, score = self.best, math.nan if score is None else float(score)
+            if score < best[1] if best else not math.isnan(score):
                 said = json.dumps({"step": step, "score": score})
                 write_bytes(self.folder / BEST, said.encode())
             self._thin()
@@ -85,7 +95,8 @@ class Checkpoints:
             raise CheckpointError(f"{self.folder} cannot take a checkpoint: {told}.") from None
 
     def restore(self, like: Any, step: int | None = None) -> tuple[Any, Any]:
-        """(state, notes) of `step`, else of the last one; `like` has the state's form.
+        """(state, notes) of `step`, else of the last one; `like` has the state's form, and the
+        arrays get its dtypes.
 
         Raises CheckpointError where there is none, or none of this form.
         """
@@ -110,7 +121,7 @@ class Checkpoints:
 
     def _check_room(self, state: Any) -> None:
         """A disk that fills while orbax writes is told by many threads."""
-        needed = sum(a.nbytes for a in jax.tree.leaves(state))
+        needed = sum(getattr(a, "nbytes", 8) for a in jax.tree.leaves(state))
         free = shutil.disk_usage(self.folder).free
         if free < needed + ROOM:
             raise CheckpointError(
@@ -126,6 +137,15 @@ class Checkpoints:
                 with contextlib.suppress(OSError):
                     os.replace(self.folder / str(step), gone)
                     shutil.rmtree(gone)
+
+
+def _check_json(notes: Any) -> None:
+    try:
+        json.dumps(notes)
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"`notes` must be values of JSON: {_checks.cut(str(error))}."
+        ) from None
 
 
 def _because(error: Exception) -> str:

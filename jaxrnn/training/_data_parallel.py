@@ -13,14 +13,15 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxrnn import _checks
 from jaxrnn._types import Carry
 
-from ._epoch import TrainState, unchanged
+from ._epoch import TrainState, unchanged, usable
 
 ROWS = "rows"  # the only axis of the mesh
 
 
 @dataclasses.dataclass(frozen=True)
 class DataParallel:
-    """Where params, carries and batches lie: see :func:`data_parallel`.
+    """Where params, carries and batches lie: see :func:`data_parallel`. Each method gives the tree
+    that it was given, of the same shapes, its arrays laid on the mesh.
 
     >>> parallel = jaxrnn.training.data_parallel(jax.devices()[:1])
     >>> parallel.mesh.devices.size
@@ -37,7 +38,8 @@ class DataParallel:
 
     def split(self, tree: Any, axis: int = 2) -> Any:
         """`tree`, of arrays whose rows are their axis number `axis` (2 for minibatches (N, T, B),
-        0 for a carry), the rows divided among all devices. Every process gives the whole."""
+        0 for a carry), the rows divided among all devices. Every process gives the whole. Raises
+        ValueError where an array has no such axis, or its rows cannot be shared evenly."""
         devices, sharding = self.mesh.devices.size, self._sharding(axis)
         return jax.tree.map(lambda leaf: _laid(_divisible(leaf, axis, devices), sharding), tree)
 
@@ -59,7 +61,7 @@ class DataParallel:
     def state(self, state: TrainState) -> TrainState:
         """What `training.start` gave: params and the optimizer's memory whole, the carry divided.
         It is donated to the next epoch, as the state that it was made of would be."""
-        params, optimizer_state, carry = state
+        params, optimizer_state, carry = usable(state)
         return TrainState(self.copy(params), self.copy(optimizer_state), self.carry(carry))
 
     def _sharding(self, axis: int | None) -> NamedSharding:
@@ -78,7 +80,8 @@ def data_parallel(devices: Sequence[Any] | None = None) -> DataParallel:
     Since a loss is a mean over the whole batch, nothing else changes: losses, norms and params are
     those of one device, to rounding. With ``jax.process_index() == 0`` one process writes for all.
 
-    A batch whose rows the devices cannot share evenly is refused with ValueError.
+    A batch whose rows the devices cannot share evenly is refused with ValueError, and what are no
+    devices, or the same twice, with TypeError.
 
     >>> parallel = jaxrnn.training.data_parallel()
     >>> parallel.mesh.devices.size == len(jax.devices())
@@ -86,9 +89,10 @@ def data_parallel(devices: Sequence[Any] | None = None) -> DataParallel:
     """
     devices = jax.devices() if devices is None else devices
     listed = list(devices) if isinstance(devices, Sequence) else []
-    if not listed or not all(isinstance(device, jax.Device) for device in listed):
+    once = all(isinstance(device, jax.Device) for device in listed) and len({*listed})
+    if not listed or once != len(listed):
         raise TypeError(
-            f"`devices` must be some of `jax.devices()`, at least one, got "
+            f"`devices` must be some of `jax.devices()`, at least one, each once, got "
             f"{_checks.quote(devices)}."
         )
     mesh = jax.make_mesh((len(listed),), (ROWS,), axis_types=(AxisType.Auto,), devices=listed)
@@ -97,7 +101,7 @@ def data_parallel(devices: Sequence[Any] | None = None) -> DataParallel:
 
 def _divisible(leaf: Any, axis: int, devices: int) -> Any:
     leaf = unchanged("a batch", leaf)
-    if leaf.ndim <= axis:
+    if not 0 <= axis < leaf.ndim:
         raise ValueError(
             f"the rows to divide are along axis {axis}, but there is an array of shape "
             f"{leaf.shape}: say along which `axis` its rows lie."

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.core import Tracer
 
 from jaxrnn import _checks, dropout
 from jaxrnn._types import Carry, Params
@@ -25,7 +26,8 @@ Loss = Callable[..., tuple[jax.Array, Carry]]
 
 
 class TrainState(NamedTuple):
-    """All that changes from update to update."""
+    """All that changes from update to update: three pytrees of arrays, made by :func:`start`. The
+    optimizer's memory is of float32 at least; the leaves of the carry lead with the batch."""
 
     params: Params
     optimizer_state: optax.OptState
@@ -33,7 +35,8 @@ class TrainState(NamedTuple):
 
 
 class Report(NamedTuple):
-    """One entry a minibatch (N): loss in nats a token, ‖g‖ before clipping."""
+    """One entry a minibatch: loss (N), in nats a token for a language model, and gradient_norm (N),
+    ‖g‖ before clipping."""
 
     loss: jax.Array
     gradient_norm: jax.Array
@@ -45,7 +48,9 @@ class Report(NamedTuple):
 
 
 def start(params: Params, optimizer: optax.GradientTransformation, carry: Carry) -> TrainState:
-    """The state before the first update. It owns copies, for `epoch` donates its state.
+    """The state before the first update. It owns copies, for `epoch` donates its state. `optimizer`
+    is one of :func:`optimizer`, or any of optax; else TypeError. The carry, whose leaves lead with
+    the batch, is that of ``initial_carry(params, (B,))``, or None for a loss that needs none.
 
     >>> from jaxrnn import training
     >>> lm = jaxrnn.language_model(jaxrnn.unroll(jaxrnn.gru(5)), vocab_size=7)
@@ -69,13 +74,20 @@ def epoch(
     restart: Restart = "epoch",
     key: jax.Array | None = None,
 ) -> tuple[TrainState, Report]:
-    """One update a minibatch of inputs and targets (N, T, B), in one program; `state` is donated.
+    """One update a minibatch of inputs and targets (N, T, B), in one program; `state` is donated:
+    go on with the one that is returned, beside the losses and gradient norms, a `Report`.
 
     Either is an array or a pytree of arrays that lead with N. The carry is handed from minibatch
     to minibatch, detached. `restart` says where it begins anew from `start_carry`: at each
     ``"minibatch"``, each ``"epoch"``, or ``"never"``. From `key`, where it is given, each
     minibatch's loss gets a ``key`` of its own, for dropout: give each epoch another. Without one,
-    a layer that drops is refused.
+    a layer that drops is refused. ``loss(params, carry, inputs, targets)`` gives (loss, carry), the
+    loss one float, the mean over the minibatch.
+
+    Raises ValueError for inputs and targets of unequal N, for an unknown `restart`, for a carry or
+    an optimizer's memory of another form, for a state that was donated before, and for integers
+    that 32 bits do not hold; TypeError for a loss, optimizer, state or key that is none, and for
+    what is no array.
 
     Compiled once for what is equal: a model's `loss` for equal models, and an optimizer of
     `training.optimizer` for any rate and clip.
@@ -94,7 +106,7 @@ def epoch(
     _checks.one_of("restart", restart, RESTARTS)
     _checks.key(key)
     inputs, targets = minibatches(inputs, targets)
-    optimizer = as_pytree(optimizer)
+    optimizer, state = as_pytree(optimizer), usable(state)
     state = state._replace(optimizer_state=_settled(optimizer, state))
     with dropout.training_without_key(key is None):
         return _epoch(by_value(loss), optimizer, state, inputs, targets, start_carry, restart, key)
@@ -116,7 +128,12 @@ def _epoch(loss, optimizer, state, inputs, targets, start_carry, restart, key):
         carry = start_carry if restart == "minibatch" else carry
 
         def score(params: Params) -> tuple[jax.Array, Carry]:
-            return loss(params, carry, inputs, targets, **noise)
+            value, after = answer(loss(params, carry, inputs, targets, **noise))
+            if jnp.shape(value) or not jnp.issubdtype(jnp.result_type(value), jnp.floating):
+                raise TypeError(
+                    f"`loss` must give one float to train on, got {_checks.spell(value)}."
+                )
+            return value, after
 
         (value, after), gradient = jax.value_and_grad(score, has_aux=True)(params)
         advice = "take it from `initial_carry(params, (B,))`."
@@ -145,6 +162,11 @@ def _epoch(loss, optimizer, state, inputs, targets, start_carry, restart, key):
 def by_value(function: Callable) -> tuple:
     """What `partial` makes the function of: a bound method as its function and its owner, which
     may equal another's, while methods are equal only where their owners are identical."""
+    if not callable(function):
+        raise TypeError(
+            f"`loss` must be a function (params, carry, inputs, targets) -> (loss, carry), got "
+            f"{_checks.quote(function)}."
+        )
     if inspect.ismethod(function):
         try:
             hash(function.__self__)
@@ -152,6 +174,29 @@ def by_value(function: Callable) -> tuple:
             return (function,)
         return function.__func__, function.__self__
     return (function,)
+
+
+def answer(told: Any) -> tuple[Any, Carry]:
+    """What a loss gave, as a pair."""
+    if not isinstance(told, tuple) or len(told) != 2:
+        raise TypeError(f"`loss` must return (loss, carry), got {_checks.spell(told)}.")
+    return told
+
+
+def usable(state: Any) -> TrainState:
+    """The state itself, or a sentence that says why it is none."""
+    if not isinstance(state, TrainState):
+        raise TypeError(
+            f"`state` must be a TrainState, as `training.start` makes it, got "
+            f"{_checks.quote(type(state).__name__)}."
+        )
+    arrays = (a for a in jax.tree.leaves(state) if isinstance(a, jax.Array))
+    if any(not isinstance(a, Tracer) and a.is_deleted() for a in arrays):
+        raise ValueError(
+            "`state` was donated to an epoch before: go on with the state that it returned, or "
+            "take another from `training.start`."
+        )
+    return state
 
 
 def minibatches(inputs: Any, targets: Any) -> tuple[Any, Any]:
@@ -202,7 +247,8 @@ def _is_bare(leaf: Any) -> bool:
 
 
 def perplexity(losses: Any) -> float:
-    """exp of the mean of equally weighted losses in nats; inf where that overflows.
+    """exp of the mean of equally weighted losses in nats, of any shape; inf where that overflows,
+    NaN of none.
 
     >>> jaxrnn.training.perplexity([0.0, 2.0]) == np.e
     True

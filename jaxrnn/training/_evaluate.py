@@ -10,7 +10,7 @@ import jax
 from jaxrnn import _checks
 from jaxrnn._types import Carry, Params
 
-from ._epoch import RESTARTS, Loss, Restart, by_value, minibatches
+from ._epoch import RESTARTS, Loss, Restart, answer, by_value, minibatches
 
 
 def evaluate(
@@ -32,6 +32,8 @@ def evaluate(
     ``"epoch"`` and ``"never"``, which differ from epoch to epoch, are one here.
 
     `loss` may be any measure, such as the share of errors; `perplexity` reads losses in nats.
+    Inputs and targets may be pytrees. Raises as `epoch` does, where the two have an argument in
+    common.
 
     >>> from jaxrnn import training
     >>> lm = jaxrnn.language_model(jaxrnn.unroll(jaxrnn.gru(5)), vocab_size=7)
@@ -52,7 +54,7 @@ def _evaluate(loss, params, inputs, targets, start_carry, anew):
     loss = partial(*loss)
 
     def score(carry: Carry, batch: tuple[Any, Any]) -> tuple[Carry, jax.Array]:
-        value, after = loss(params, start_carry if anew else carry, *batch)
+        value, after = answer(loss(params, start_carry if anew else carry, *batch))
         advice = "take it from `initial_carry(params, (B,))`."
         _checks.same_form("the carry given to an evaluation", carry, after, advice)
         return after, value

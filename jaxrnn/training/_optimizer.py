@@ -26,12 +26,15 @@ def optimizer(
     clip: float | None = None,
 ) -> optax.GradientTransformationExtraArgs:
     """`rule` behind the clip rule: if ‖g‖ > θ, g ← g θ/‖g‖, with one norm over all parameters and
-    no epsilon (θ = `clip`, None or infinity for no clipping).
+    no epsilon (θ = `clip`, None or infinity for no clipping; Pascanu et al. 2013).
 
-    `rule` is ``"sgd"``, ``"adam"`` or an optax function of a rate, such as ``optax.adamw``, and
-    `learning_rate` a number, a `training.schedule` or a schedule of optax; or `rule` is an optax
-    transformation, which has its own rate. Norms, moments and updates of 16-bit params are computed
-    in float32.
+    `rule` is ``"sgd"``, ``"adam"`` (Kingma & Ba 2015) or an optax function of a rate, such as
+    ``optax.adamw``, and `learning_rate` a number, a `training.schedule` or a schedule of optax; or
+    `rule` is an optax transformation, which has its own rate. Norms, moments and updates of 16-bit
+    params are computed in float32.
+
+    Raises ValueError for an unknown name, for a rate or clip that is not positive, and for a rate
+    beside a transformation; TypeError for a rate or clip that is no number, and for another rule.
 
     >>> import optax
     >>> from jaxrnn import training
@@ -45,12 +48,12 @@ def optimizer(
     if isinstance(rule, str):
         rule = OPTIMIZERS[_checks.one_of("optimizer", rule, get_args(Rule))]
     if not callable(rule):
+        make = Partial(_itself, as_pytree(rule))
         if learning_rate is not None:
             raise ValueError(
                 f"an optax transformation has a rate of its own: leave out `learning_rate`, got "
                 f"{_checks.quote(learning_rate)}."
             )
-        make = Partial(_itself, as_pytree(rule))
     elif callable(learning_rate):
         make = Partial(rule, _as_leaves(learning_rate))
     else:
@@ -64,7 +67,8 @@ def optimizer(
 
 def learning_rate(of: Any, step: int) -> float:
     """The rate at the update that `step` updates precede, of a schedule, a number, or an optimizer
-    that `optimizer` made of one.
+    that `optimizer` made of one. Raises ValueError for an optimizer that does not tell its rate,
+    TypeError for what is none of these.
 
     >>> from jaxrnn import training
     >>> adam = training.optimizer("adam", training.schedule("linear", 0.5, steps=100, end=0.0))

@@ -29,7 +29,8 @@ SCHEDULES = get_args(Shape)
 @dataclasses.dataclass(frozen=True)
 class Schedule:
     """A schedule of optax that is a value, equal where its fields are. Its rate is a leaf, so that
-    `training.epoch` compiles once for any. See :func:`schedule`.
+    `training.epoch` compiles once for any. Called with a number of updates, an integer (), it gives
+    the rate after them, a float (). Its fields are checked by :func:`schedule`, which makes it.
 
     >>> from jaxrnn import training
     >>> training.schedule("cosine", 0.01, steps=100) == training.Schedule("cosine", 0.01, 100)
@@ -60,8 +61,8 @@ def schedule(
     """The learning rate of each of `steps` updates, for `training.optimizer` or any of optax.
 
     From 0 it rises linearly for `warmup` updates to `rate`; then it is ``"constant"``, or falls to
-    `end` times `rate` by half a ``"cosine"``, by a ``"linear"`` line, or by the same factor at each
-    update (``"exponential"``). After `steps` updates it stays where it is.
+    `end` times `rate` by half a ``"cosine"`` (Loshchilov & Hutter 2017), by a ``"linear"`` line, or
+    by the same factor at each update (``"exponential"``). After `steps` updates it stays there.
 
     Raises ValueError for an unknown name, with the nearest; for a rate that is not positive; for a
     warm-up that leaves no update; and for an `end` outside of [0, 1], or of 0 for the exponential.

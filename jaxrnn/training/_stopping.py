@@ -21,6 +21,9 @@ class EarlyStopping:
             if stopping.improved: ...           # keep these params: they are the best
             if stopping.should_stop: break
 
+    Raises ValueError for a `patience` below 1 and a negative `least`, TypeError for a `patience`
+    that is no integer.
+
     >>> stopping = jaxrnn.training.EarlyStopping(patience=2)
     >>> for score in (3.0, 2.0, 2.5, 2.1, 1.0):
     ...     stopping = stopping.update(score)
@@ -41,6 +44,7 @@ class EarlyStopping:
             raise ValueError(f"`least` must not be negative, got {_checks.quote(self.least)}.")
 
     def update(self, score: float) -> EarlyStopping:
+        """The state after one more score, a number or an array ()."""
         score = float(score)
         if score < self.best - self.least:
             return dataclasses.replace(self, best=score, waited=0)
@@ -53,4 +57,5 @@ class EarlyStopping:
 
     @property
     def should_stop(self) -> bool:
+        """Whether the last `patience` scores were no better."""
         return self.waited >= self.patience
