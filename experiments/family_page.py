@@ -18,8 +18,8 @@ ABOUT = (
     "character are of text that nobody trained on (the base-2 logarithm of the perplexity), "
     "milliseconds of writing, and the first call's seconds are what it took beyond a later one. "
     "Times are of one core of a shared machine, to be read as ratios; the cells are in "
-    "[cells.md](cells.md). In the picture the better cells are further down, the faster ones "
-    "further right."
+    "[cells.md](cells.md). In the first picture the better cells are further down, the faster "
+    "ones further right; in those of the problems the dashed line is guessing."
 )
 PROBLEMS = {
     "adding": "Two numbers are marked in a sequence of random ones, as long as the lag; what is to "
