@@ -14,9 +14,19 @@ from run_dir import write_whole
 ABOUT = (
     "Measured by `python experiments/family.py`, whose docstring says how: language models of one "
     "size on Moby Dick by characters, two layers, the same updates for each; and two problems of "
-    "memory. Medians over the seeds, the range behind them where there is more than one. Times are "
-    "of one core of a shared machine, to be read as ratios; the cells are in [cells.md](cells.md)."
+    "memory. Medians over the seeds, the range behind them where there is more than one. Bits a "
+    "character are of text that nobody trained on (the base-2 logarithm of the perplexity), "
+    "milliseconds of writing, and the first call's seconds are what it took beyond a later one. "
+    "Times are of one core of a shared machine, to be read as ratios; the cells are in "
+    "[cells.md](cells.md). In the first picture the better cells are further down, the faster "
+    "ones further right; in those of the problems the dashed line is guessing."
 )
+PROBLEMS = {
+    "adding": "Two numbers are marked in a sequence of random ones, as long as the lag; what is to "
+    "be said at its end is their sum. The error is the mean square.",
+    "copying": "Eight letters are to be said again after the lag. The error is the part of them "
+    "that is wrong.",
+}
 GUESS = {"adding": 1 / 6, "copying": 7 / 8}  # the error of a network that remembers nothing
 
 
@@ -29,7 +39,8 @@ def write(runs: Path, page: Path, lags: Sequence[int]) -> None:
     for problem in sorted({problem for problem, _, _ in problems}):
         file = page.with_suffix(f".{problem}.svg")
         draw_problem(problem, problems, lags, file)
-        parts += [f"## The {problem} problem", _problem_table(problem, problems, lags)]
+        parts += [f"## The {problem} problem", PROBLEMS[problem]]
+        parts += [_problem_table(problem, problems, lags)]
         parts += [f"![error by lag]({file.name})"]
     write_whole(page, "\n\n".join(parts) + "\n")
 
