@@ -231,6 +231,9 @@ def test_the_rate_of_an_update():
         assert "keeps its rate to itself: ask `learning_rate` of its schedule" in message
     message = sentence_of(TypeError, training.learning_rate, "fast", 0)
     assert message == "`learning_rate` must be a positive number, got 'fast'."
+    rate = training.schedule("linear", 1.0, STEPS)
+    assert "`step` must be" in sentence_of(TypeError, training.learning_rate, rate, 1.5)
+    assert "`step` must be" in sentence_of(ValueError, training.learning_rate, rate, -1)
 
 
 @pytest.mark.standard_promotion

@@ -13,7 +13,8 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 from jaxrnn import _checks
 from jaxrnn._types import Carry
 
-from ._epoch import TrainState, unchanged, usable
+from ._epoch import TrainState, usable
+from ._given import unchanged
 
 ROWS = "rows"  # the only axis of the mesh
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable
 from functools import partial
@@ -17,6 +16,7 @@ from jax.core import Tracer
 from jaxrnn import _checks, dropout
 from jaxrnn._types import Carry, Params
 
+from ._given import answer, by_value, minibatches
 from ._optimizer import as_pytree, norm, wide
 
 Restart = Literal["minibatch", "epoch", "never"]
@@ -128,12 +128,7 @@ def _epoch(loss, optimizer, state, inputs, targets, start_carry, restart, key):
         carry = start_carry if restart == "minibatch" else carry
 
         def score(params: Params) -> tuple[jax.Array, Carry]:
-            value, after = answer(loss(params, carry, inputs, targets, **noise))
-            if jnp.shape(value) or not jnp.issubdtype(jnp.result_type(value), jnp.floating):
-                raise TypeError(
-                    f"`loss` must give one float to train on, got {_checks.spell(value)}."
-                )
-            return value, after
+            return answer(loss(params, carry, inputs, targets, **noise), to_train_on=True)
 
         (value, after), gradient = jax.value_and_grad(score, has_aux=True)(params)
         advice = "take it from `initial_carry(params, (B,))`."
@@ -159,30 +154,6 @@ def _epoch(loss, optimizer, state, inputs, targets, start_carry, restart, key):
     return jax.lax.scan(update, state, (inputs, targets, keys))
 
 
-def by_value(function: Callable) -> tuple:
-    """What `partial` makes the function of: a bound method as its function and its owner, which
-    may equal another's, while methods are equal only where their owners are identical."""
-    if not callable(function):
-        raise TypeError(
-            f"`loss` must be a function (params, carry, inputs, targets) -> (loss, carry), got "
-            f"{_checks.quote(function)}."
-        )
-    if inspect.ismethod(function):
-        try:
-            hash(function.__self__)
-        except TypeError:
-            return (function,)
-        return function.__func__, function.__self__
-    return (function,)
-
-
-def answer(told: Any) -> tuple[Any, Carry]:
-    """What a loss gave, as a pair."""
-    if not isinstance(told, tuple) or len(told) != 2:
-        raise TypeError(f"`loss` must return (loss, carry), got {_checks.spell(told)}.")
-    return told
-
-
 def usable(state: Any) -> TrainState:
     """The state itself, or a sentence that says why it is none."""
     if not isinstance(state, TrainState):
@@ -197,36 +168,6 @@ def usable(state: Any) -> TrainState:
             "take another from `training.start`."
         )
     return state
-
-
-def minibatches(inputs: Any, targets: Any) -> tuple[Any, Any]:
-    """Both as arrays that lead with one N, which JAX will not narrow."""
-    both = tuple(
-        jax.tree.map(partial(unchanged, name), tree)
-        for name, tree in (("inputs", inputs), ("targets", targets))
-    )
-    counts = {leaf.shape[:1] for leaf in jax.tree.leaves(both)}
-    if len(counts) != 1 or counts == {()}:
-        raise ValueError(
-            f"inputs and targets must lead with the same number of minibatches, (N, T, B), got "
-            f"{_checks.spell(both)}."
-        )
-    return both
-
-
-def unchanged(name: str, value: Any) -> Any:
-    if isinstance(value, jax.Array):
-        return value
-    _checks.dtype_of(name, value)
-    array = np.asarray(value)
-    if array.dtype.kind in "iu":
-        changed = array[array != array.astype(jax.dtypes.canonicalize_dtype(array.dtype))]
-        if changed.size:
-            raise ValueError(
-                f"{name} hold {changed[0]}, which 32 bits do not: set JAX_ENABLE_X64=1, or give "
-                f"integers that fit."
-            )
-    return array
 
 
 def _settled(optimizer: optax.GradientTransformation, state: TrainState) -> optax.OptState:

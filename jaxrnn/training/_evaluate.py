@@ -10,7 +10,8 @@ import jax
 from jaxrnn import _checks
 from jaxrnn._types import Carry, Params
 
-from ._epoch import RESTARTS, Loss, Restart, answer, by_value, minibatches
+from ._epoch import RESTARTS, Loss, Restart
+from ._given import answer, by_value, minibatches
 
 
 def evaluate(

@@ -68,7 +68,7 @@ def optimizer(
 def learning_rate(of: Any, step: int) -> float:
     """The rate at the update that `step` updates precede, of a schedule, a number, or an optimizer
     that `optimizer` made of one. Raises ValueError for an optimizer that does not tell its rate,
-    TypeError for what is none of these.
+    and a `step` below 0; TypeError for what is none of these, and a `step` that is no integer.
 
     >>> from jaxrnn import training
     >>> adam = training.optimizer("adam", training.schedule("linear", 0.5, steps=100, end=0.0))
@@ -78,6 +78,7 @@ def learning_rate(of: Any, step: int) -> float:
     if isinstance(of, optax.GradientTransformation):
         of = _rate(of)
     if callable(of):
+        step = _checks.not_negative("step", step)
         rate: Any = of(jnp.asarray(step, jnp.int32))
         return float(rate)
     return positive_number("learning_rate", of)
