@@ -129,14 +129,14 @@ BY |= {"Equinox": in_equinox, "Flax": in_flax}
 def both_ways(cell: Any, T: int, B: int, D: int, make: Any, how: Any = None) -> Contestant:
     """A compiled forward and backward pass; and its temporary bytes."""
     walk, keys = make(cell), jax.random.split(jax.random.key(1), 3)
-    params, xs = cell.init(keys[0], D), jax.random.normal(keys[1], (T, B, D))
+    xs = jax.random.normal(keys[1], (T, B, D))
     dys = jax.random.normal(keys[2], (T, B, cell.output_size))
 
-    def pulled(params: Any, xs: jax.Array, how: Any) -> Any:
+    def pulled(params: Any, xs: jax.Array, dys: jax.Array, how: Any) -> Any:
         ys, pull = jax.vjp(lambda params, xs: walk(params, xs, **how), params, xs)
         return ys, pull(dys)
 
-    given = params, xs, how or {}
+    given = cell.init(keys[0], D), xs, dys, how or {}
     compiled: Any = jax.jit(pulled).lower(*given).compile()
     memory = compiled.memory_analysis().temp_size_in_bytes
     return contestant(lambda: jax.block_until_ready(compiled(*given)), memory=memory)

@@ -61,7 +61,7 @@ def _linear_fits(question: Question) -> str | None:
 
 def _associative_fits(question: Question) -> str | None:
     """Where nobody asks for it, where it was measured to be faster: on two cores a loop wins at
-    every length (`python -m benchmarks layers`)."""
+    nearly every length (`python -m benchmarks layers`)."""
     why = _linear_fits(question)
     if why is None and question.engine == "auto" and question.platform == "cpu":
         return "on a CPU a loop is faster."
@@ -69,7 +69,7 @@ def _associative_fits(question: Question) -> str | None:
 
 
 def _loop_fits(question: Question) -> str | None:
-    """Of complex numbers, the walk of pairs in order was measured to be faster, at every length."""
+    """Of complex numbers, the walk of pairs in order was measured to be faster than the derived loop, at every length."""
     why, reading = _derived_fits(question), question.reading
     if why is not None or reading is None or question.engine != "auto":
         return why
