@@ -69,7 +69,8 @@ def _associative_fits(question: Question) -> str | None:
 
 
 def _loop_fits(question: Question) -> str | None:
-    """Of complex numbers, the walk of pairs in order was measured to be faster than the derived loop, at every length."""
+    """Of complex numbers, the walk of pairs in order was measured to be faster than this one, at
+    every length."""
     why, reading = _derived_fits(question), question.reading
     if why is not None or reading is None or question.engine != "auto":
         return why
