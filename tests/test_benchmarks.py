@@ -114,3 +114,10 @@ def test_a_cell_of_ones_own_is_the_same_everywhere(name, by):
             jax.vjp(layers.BY[each](own), params, xs) for each in (by, 'engine="scan"')
         )
         chex.assert_trees_all_close((got, got_pull(want)), (want, want_pull(want)), rtol=1e-5)
+
+
+def test_what_a_framework_does_not_train_is_zero_in_its_member():
+    w = by_name("dense-gru-256-backward")
+    inside = cases.case("flax_linen", w).params.b_h
+    assert not inside[:16].any() and inside[16:].all()
+    assert cases.case("jaxrnn", w).params.b_h.all()
