@@ -49,7 +49,7 @@ def render(document: dict[str, Any]) -> str:
     seconds = partial(number, say="{:.2f}".format, unit=1)
     megabytes = partial(number, of=("median",), say="{:.0f}".format, unit=1e6)
     rows = dict(document["rows"])
-    imports = [[module, seconds(told)] for module, told in rows.pop("import").items()]
+    imports = [[module, seconds(told)] for module, told in rows.pop("import", {}).items()]
 
     def memory(told: Any) -> str:
         found = [megabytes(told, what=what) for what in ("running", "compiling")]

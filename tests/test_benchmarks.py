@@ -2,6 +2,7 @@
 products that it says. Nothing here looks at a clock."""
 
 import dataclasses
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import __main__ as command
-from benchmarks import bounds, cases, cpu, layers, page, turns, workloads
+from benchmarks import bounds, cases, costs, cpu, layers, page, turns, workloads
 from benchmarks.worker import Worker
 from benchmarks.workloads import WORKLOADS, Workload, flops, toy
 
@@ -121,3 +122,11 @@ def test_what_a_framework_does_not_train_is_zero_in_its_member():
     inside = cases.case("flax_linen", w).params.b_h
     assert not inside[:16].any() and inside[16:].all()
     assert cases.case("jaxrnn", w).params.b_h.all()
+
+
+@pytest.mark.parametrize("module", [cpu, costs, layers], ids=lambda m: m.__name__)
+def test_a_run_cut_off_before_its_first_row_has_a_page(module):
+    name = module.__name__.rpartition(".")[2]
+    document = json.loads((page.RESULTS / f"{name}.json").read_text("utf-8"))
+    told = module.render(document | {"rows": {}, "interrupted": True})
+    assert "Interrupted: only what was finished is here." in told
