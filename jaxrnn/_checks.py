@@ -23,16 +23,27 @@ from jaxrnn._values import quote as quote
 MatmulDtype = Literal["bfloat16", "float16"]
 
 
+def _has(value: Any, walk: str) -> bool:
+    """As `isinstance` of the protocol, which since Python 3.12 does not see what a wrapper hands on
+    by `__getattr__`."""
+    names = ("output_size", "init", "initial_carry", walk)
+    return not isinstance(value, type) and all(hasattr(value, name) for name in names)
+
+
+def is_layer(value: Any) -> bool:
+    return _has(value, "apply")
+
+
 def cell(who: str, value: Any) -> None:
     """A layer that has a `step` has all that a cell has, and is refused as a layer."""
-    if isinstance(value, type | Layer) or not isinstance(value, Cell):
+    if is_layer(value) or not _has(value, "step"):
         raise TypeError(
             f"{who} needs a cell (init, initial_carry, step, output_size), got {quote(value)}."
         )
 
 
 def layer(who: str, value: Any) -> None:
-    if isinstance(value, type) or not isinstance(value, Layer):
+    if not is_layer(value):
         how = instead_of(value) or "`unroll` makes a cell a layer"
         raise TypeError(f"{who} needs a layer, got {quote(value)}: {how}.")
 

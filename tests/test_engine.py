@@ -25,17 +25,21 @@ class DoubledLSTM(Doubled, jaxrnn.LSTM):
     pass
 
 
-class Delegate:
-    """Wraps a cell, with a step of its own and everything else the cell's."""
+class HandsOn:
+    """Wraps a cell or a layer; everything is what it wraps has."""
 
-    def __init__(self, cell):
-        self._cell = cell
+    def __init__(self, inner):
+        self._inner = inner
 
     def __getattr__(self, name):
-        return getattr(self._cell, name)
+        return getattr(self._inner, name)
+
+
+class Delegate(HandsOn):
+    """With a step of its own."""
 
     def step(self, params, carry, x):
-        carry, y = self._cell.step(params, carry, x)
+        carry, y = self._inner.step(params, carry, x)
         return carry, 2 * y
 
 
@@ -96,6 +100,24 @@ def test_a_cell_without_products_of_its_carry(trained, reverse):
 
 def test_a_cell_without_params():
     check_layer(jaxrnn.unroll(Mean()))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda inner: jaxrnn.unroll(inner(jaxrnn.gru(4))),
+        lambda inner: jaxrnn.bidirectional(inner(jaxrnn.gru(4))),
+        lambda inner: jaxrnn.unroll(jaxrnn.learnable_start(inner(jaxrnn.gru(4)))),
+        lambda inner: jaxrnn.residual(inner(jaxrnn.unroll(jaxrnn.gru(4)))),
+        lambda inner: jaxrnn.language_model(inner(jaxrnn.unroll(jaxrnn.gru(4))), 4).layer,
+    ],
+    ids=["unroll", "bidirectional", "learnable_start", "residual", "language_model"],
+)
+def test_what_hands_on_is_taken_for_what_it_wraps(make, getkey):
+    """Python 3.12 made `isinstance` of a protocol blind to `__getattr__`."""
+    plain, wrapped = make(lambda inner: inner), make(HandsOn)
+    params, xs = plain.init(getkey(), 4), jax.random.normal(getkey(), (6, 2, 4))
+    jaxrnn.testing.same(wrapped.apply(params, None, xs), plain.apply(params, None, xs))
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def learnable_start(cell_or_layer: Any) -> Any:
     >>> bool(jnp.any(gradient.start.h != 0))
     True
     """
-    if not isinstance(cell_or_layer, Layer):
+    if not _checks.is_layer(cell_or_layer):
         return LearnableStart(cell_or_layer)
 
     def of_unroll(it: Unroll) -> Unroll:
