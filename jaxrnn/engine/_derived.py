@@ -40,12 +40,13 @@ def _walk(reading: Reading, reverse: bool, shared: list, carry: list, xs: list) 
     """Carry, outs. `run` keeps the carries and the joints for the way back."""
     w, drives = project(reading, shared, xs)
     spent, instead = [*reading.outs_over], [*reading.outs_over.values()]
+    T = xs[0].shape[0]
 
     def body(carry, spent_here, drives):
-        after, outs, _ = instant(reading, w, carry, put(drives, spent, spent_here))
+        after, outs, _ = instant(reading, w, carry, put(drives, spent, spent_here), T)
         return after, pick(outs, instead), put(outs, instead)
 
-    given = carry, pick(drives, spent), put(drives, spent), xs[0].shape[0]
+    given = carry, pick(drives, spent), put(drives, spent), T
     after, written, outs = _overwrite.scan(body, *given, reverse=reverse, late=False)
     return reached((after, put(outs, instead, written)), (shared, carry, xs))
 
@@ -67,13 +68,13 @@ def _run_forwards(reading, reverse, shared, carry, xs):
     instead = [reading.points.index(reading.over[reading.drives[i]]) for i in spent]
     shown = {reading.points.index(v): j for v, j in reading.shown.items()}
     written = {i: j for i, j in shown.items() if i in instead}
+    T = xs[0].shape[0]
 
     def body(carry, spent_here, drives):
-        after, outs, points = instant(reading, w, carry, put(drives, spent, spent_here))
+        after, outs, points = instant(reading, w, carry, put(drives, spent, spent_here), T)
         kept = put(carry, [*reading.echoes]), put(points, [*{*instead, *shown}])
         return after, pick(points, instead), (put(outs, [*written.values()]), kept)
 
-    T = xs[0].shape[0]
     after, sums, (outs, (before, points)) = _overwrite.scan(
         body, carry, pick(drives, spent), put(drives, spent), T, reverse=reverse, late=True
     )
@@ -139,13 +140,14 @@ def _lean_forwards(reading, reverse, shared, carry, xs):
 
     def chunk(carry, xs):
         (w, drives), _ = projected(reading, shared, xs)
+        T = xs[0].shape[0]
 
         def body(carry, drives):
-            after, outs, _ = instant(reading, w, carry, drives)
+            after, outs, _ = instant(reading, w, carry, drives, T)
             return after, (outs, put(carry, [*reading.echoes]))
 
-        T = _overwrite.steps(xs[0].shape[0])
-        return jax.lax.scan(body, carry, drives, length=T, reverse=reverse)
+        length = _overwrite.steps(T)
+        return jax.lax.scan(body, carry, drives, length=length, reverse=reverse)
 
     after, (outs, before) = in_chunks(chunk, reverse, carry, xs)
     after, outs = reached((after, outs), (shared, carry, xs))

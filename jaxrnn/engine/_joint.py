@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxrnn.engine import _products
+from jaxrnn.engine import _turned
 
 
 class Joint:
@@ -37,8 +37,9 @@ class Joint:
         one = self.weights[0].aval
         return jax.ShapeDtypeStruct((one.shape[0], sum(self.widths)), one.dtype)
 
-    def __call__(self, narrow: Any, *operands: Any) -> list[Any]:
-        whole = _products.multiply(self.equation, narrow, *operands)
+    def __call__(self, narrow: Any, steps: Any, *operands: Any) -> list[Any]:
+        """The sums at one of so many instants that follow each other in a loop."""
+        whole = _turned.forwards(self.equation, narrow, steps, *operands)
         return self.split(whole) if self.weights else [whole]
 
     def split(self, whole: Any) -> list[Any]:

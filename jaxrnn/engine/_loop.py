@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxrnn._adjoint import put
-from jaxrnn.engine import _activations, _products
+from jaxrnn.engine import _activations, _products, _turned
 from jaxrnn.engine._joint import Joint
 from jaxrnn.engine._program import look
 from jaxrnn.engine._project import do
@@ -18,13 +18,15 @@ from jaxrnn.engine._read import Reading
 custom_vjp: Any = jax.custom_vjp  # what it makes has no type that a checker can use
 
 
-def instant(reading: Reading, w: list, carry: list, drives: list) -> tuple[list, list, list]:
-    """One instant forwards: carry, outs, and what is kept of the joints: the sums, or their gates
-    where these are `shown`."""
+def instant(
+    reading: Reading, w: list, carry: list, drives: list, steps: Any = 1
+) -> tuple[list, list, list]:
+    """One instant forwards, of a loop of so many steps: carry, outs, and what is kept of the
+    joints: the sums, or their gates where these are `shown`."""
     env = _env(reading, w, carry, drives)
     for e in reading.loop:
         if joint := reading.joint_at.get(id(e)):
-            outs = joint(reading.narrow, *(look(env, v) for v in joint.operands))
+            outs = joint(reading.narrow, steps, *(look(env, v) for v in joint.operands))
             env |= dict(zip([p.outvars[0] for p in joint.products], outs, strict=True))
         elif id(e) in reading.gates_at:
             _gates(reading, reading.gates_at[id(e)], env)
@@ -64,7 +66,8 @@ def _known(reading: Reading, joint: Joint, sums: list, operands: list) -> list:
 def _known_backwards(reading, joint, operands, cts):
     at = tuple(i for i, v in enumerate(joint.operands) if reading.in_loop(joint, v))
     whole = joint.merge(cts)
-    back = _products.adjoint(joint.equation, reading.narrow, tuple(operands), at, whole)
+    of = joint.equation, reading.narrow, tuple(operands), at, whole
+    back = _products.adjoint(*of, back=_turned.back)
     return cts, put([None] * len(operands), [*at], back)
 
 

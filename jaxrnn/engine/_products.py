@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -54,7 +55,18 @@ def _narrows(narrow: Any, dtype: Any) -> bool:
     return narrow is not None and jnp.issubdtype(dtype, jnp.floating) and dtype.itemsize >= 4
 
 
-def adjoint(equation: Any, narrow: Any, operands: tuple, at: tuple[int, ...], ct: Any) -> list:
+def back(equation: Any, narrow: Any, w: Any, ct: Any) -> Any:
+    return dot(equation, narrow, ct, w, ((ct.ndim - 1,), (1,)))
+
+
+def adjoint(
+    equation: Any,
+    narrow: Any,
+    operands: tuple,
+    at: tuple[int, ...],
+    ct: Any,
+    back: Callable = back,
+) -> list:
     """The cotangents of the operands of these indices."""
     if is_plain(equation):
         x, w = operands
@@ -67,7 +79,7 @@ def adjoint(equation: Any, narrow: Any, operands: tuple, at: tuple[int, ...], ct
     return list(jax.vjp(product, *(operands[i] for i in at))[1](ct))
 
 
-def _dot(equation: Any, narrow: Any, a: Any, b: Any, axes: Any) -> Any:
+def dot(equation: Any, narrow: Any, a: Any, b: Any, axes: Any) -> Any:
     dtype, precision = a.dtype, equation.params["precision"]
     preferred = equation.params["preferred_element_type"]
     if _narrows(narrow, dtype):
@@ -77,15 +89,11 @@ def _dot(equation: Any, narrow: Any, a: Any, b: Any, axes: Any) -> Any:
     return product(a, b, dimensions).astype(dtype)
 
 
-def back(equation: Any, narrow: Any, w: Any, ct: Any) -> Any:
-    return _dot(equation, narrow, ct, w, ((ct.ndim - 1,), (1,)))
-
-
 def outer(equation: Any, narrow: Any, x: Any, ct: Any) -> Any:
     """Σ xᵀ ct over all leading axes, time and batch alike: (..., M), (..., N) -> (M, N). They are
     not merged first: a batch that is split over devices would be gathered for that."""
     leading = tuple(range(x.ndim - 1))
-    return _dot(equation, narrow, x, ct, (leading, leading))
+    return dot(equation, narrow, x, ct, (leading, leading))
 
 
 def over_all_time(equation: Any, narrow: Any, at: int, x: Any, cts: Any, weight: Any) -> Any:
@@ -109,7 +117,7 @@ def over_time(equation: Any, narrow: Any, x: Any, w: Any) -> Any:
 
 
 def _forwards(equation: Any, narrow: Any, x: Any, w: Any) -> Any:
-    return _dot(equation, narrow, x, w, ((x.ndim - 1,), (0,)))
+    return dot(equation, narrow, x, w, ((x.ndim - 1,), (0,)))
 
 
 over_time.defvjp(

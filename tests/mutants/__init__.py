@@ -9,7 +9,7 @@ from ._arithmetic import FLOAT32, LINEAR
 from ._cells import AFFINE, GRU, LSTM, VANILLA
 from ._derived import DERIVED, FORWARD, OVERWRITE, ROOM
 from ._dropout import DROPOUT, MASKS
-from ._engine import CHUNKS, WALK
+from ._engine import CHUNKS, TURNED, WALK
 from ._faces import FACES
 from ._family import CHUNKED_MLSTM, FAMILY, STAGES
 from ._generation import EMBEDDING, GENERATION
@@ -43,6 +43,7 @@ GROUPS = (
     CHUNKS,
     ACCELERATORS,
     WALK,
+    TURNED,
     WHEN,
     MASKS,
     DROPOUT,

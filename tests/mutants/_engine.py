@@ -5,6 +5,7 @@ from __future__ import annotations
 from ._mutant import Group, Mutant, laws, tests
 
 CHUNKS_PY, WALK_PY = "engine/_chunks.py", "engine/__init__.py"
+TURNED_PY = "engine/_turned.py"
 
 CHUNKS = Group(
     "Chunks",
@@ -91,6 +92,63 @@ WALK = Group(
             WALK_PY,
             "inside = select(reads(when, reverse), carry, jax.tree.map(jnp.zeros_like, carry))",
             "inside = carry",
+        ),
+    ),
+)
+
+TURNED = Group(
+    "Products from the other side",
+    tests(
+        "test_turned.py",
+        """test_a_law[lstm-fast_is_plain_with_gaps]
+        test_which_are_turned
+        test_two_axes_of_a_batch
+        test_not_with_wide_vectors_nor_where_nobody_tells
+        test_a_small_matrix_is_left_as_it_is
+        test_no_instant_turns_the_matrix""",
+    ),
+    (
+        Mutant(
+            "turned-once-a-step",
+            "a loop of few steps lays the matrix out anew",
+            TURNED_PY,
+            "steps < _STEPS or not",
+            "not",
+        ),
+        Mutant(
+            "turned-in-the-loop",
+            "without a barrier, each instant reads the matrix across",
+            TURNED_PY,
+            "jax.lax.optimization_barrier(w.T)",
+            "w.T",
+        ),
+        Mutant(
+            "turned-rows-swapped",
+            "two axes of a batch change places",
+            TURNED_PY,
+            "jnp.moveaxis(jax.lax.optimization_barrier(whole), 0, -1)",
+            "jax.lax.optimization_barrier(whole).T",
+        ),
+        Mutant(
+            "turned-everywhere",
+            "a CPU with wide vectors turns its products",
+            TURNED_PY,
+            'return "avx2" in flags and "avx512f" not in flags',
+            'return "avx2" in flags',
+        ),
+        Mutant(
+            "turned-small",
+            "matrices of any size are turned",
+            TURNED_PY,
+            ">= _BYTES",
+            ">= 0",
+        ),
+        Mutant(
+            "turned-for-a-vector",
+            "a batch of one is turned",
+            TURNED_PY,
+            "_ROWS = range(4, 65)",
+            "_ROWS = range(1, 65)",
         ),
     ),
 )
