@@ -31,6 +31,7 @@ def words(name: str, module: Any, given: list[str]) -> argparse.Namespace:
     add("--wait", type=float, default=0, metavar="SECONDS", help="for the machine to become quiet")
     add("--force", action="store_true", help="measure even under load; the result says so")
     add("--toy", action="store_true", help="tiny sizes: tries the machinery, says nothing of speed")
+    add("--add", action="store_true", help="to the rows that are there; only its own are replaced")
     add("--out", type=Path, help="the JSON, .md beside it; else in results/, a toy's in runs/")
     for word, how in getattr(module, "WORDS", {}).items():
         add(word, **how)
@@ -48,6 +49,8 @@ def measure(module: Any, chosen: argparse.Namespace, command: str) -> int:
     if not chosen.force:
         quiet.demand(chosen.wait)
     document, raw, rows = page.begun(command, chosen, facts), {}, module.rows(chosen)
+    if chosen.add:
+        document = page.added(document, json.loads(chosen.out.read_text(encoding="utf-8")))
     try:
         for row, builds in rows:
             one = turns.Row(builds, chosen.rounds, not chosen.force)

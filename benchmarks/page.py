@@ -18,6 +18,8 @@ RUNS = ROOT / "runs" / "benchmarks"
 PACKAGES = "Python jaxrnn jax jaxlib flax optax numpy torch equinox dm-haiku"
 FLAGS = "XLA_FLAGS JAX_ OMP_ MKL_ OPENBLAS_ KMP_ GOMP_ ATEN_ LD_PRELOAD MALLOC_ GLIBC_TUNABLES"
 TELLING = ("avx2", "avx512f", "avx512_bf16", "amx_bf16", "asimd", "sve")
+RUN = ("rounds", "commit", "time")
+RUN_TOLD = "{rounds} rounds, commit {commit}, {time}"
 WARNINGS = {
     "toy": "Toy sizes: no measure of speed.",
     "forced": "Forced under load: a disturbed number (†) is no measure of speed.",
@@ -44,6 +46,16 @@ def begun(command: str, chosen: Any, facts: dict[str, Any]) -> dict[str, Any]:
     return document | {"interrupted": False, "facts": facts, "rows": {}}
 
 
+def added(document: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+    """To the rows of a run before, of the same machine and versions."""
+    for what in ("machine", "versions"):
+        new, old = ({**of[what], "load": 0} for of in (document, before))
+        if new != old:
+            raise ValueError(f"`--add`: the rows that are there are of another {what}: {old}.")
+    told = [*before.get("before", []), {k: before[k] for k in ("command", *RUN)}]
+    return document | {"rows": before["rows"], "before": told}
+
+
 def commit() -> str:
     command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -65,8 +77,9 @@ def page(title: str, document: dict[str, Any], *parts: str) -> str:
     m, forced = document["machine"], [said for k, said in WARNINGS.items() if document[k]]
     flags = ", ".join(f"{k}={v}" for k, v in m["flags"].items()) or "none"
     lines = [
+        *(f"- `{run['command']}`: {RUN_TOLD.format(**run)}" for run in document.get("before", [])),
         f"- `{document['command']}`",
-        f"- {document['rounds']} rounds, commit {document['commit']}, {document['time']}",
+        f"- {RUN_TOLD.format(**document)}",
         f"- {m['cpu']}, {m['cores']} cores ({', '.join(m['instructions'])}), {m['system']}, "
         f"load {m['load']:.2f} at the start",
         f"- {', '.join(f'{name} {number}' for name, number in document['versions'].items())}",

@@ -1,14 +1,17 @@
-"""docs/presets.json: the first seed of each preset, epoch by epoch, for the chapters to draw.
+"""docs/presets.json: the first seed of each preset, epoch by epoch, for the chapters to draw; and
+docs/perplexity.svg, which draws them all.
 
     python experiments/reproduce.py --seeds 1
     python experiments/curves.py                        # of runs/reproduce
 
-Of every run that is whole: its perplexities, and what it wrote at its end.
+Of every run that is whole: its perplexities, and what it wrote at its end. What the folder lacks
+stays as it is.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import re
 from pathlib import Path
@@ -24,25 +27,26 @@ OUT = Path(__file__).resolve().parent.parent / "docs" / "presets.json"
 
 @dataclasses.dataclass(frozen=True)
 class Arguments:
-    """Write docs/presets.json of a campaign's first seed."""
+    """Write docs/presets.json and docs/perplexity.svg of a campaign's first seed."""
 
     folder: str = "runs/reproduce"
     """Of the campaign."""
     out: str = str(OUT)
-    """The file to write."""
+    """The file to write; perplexity.svg beside it."""
 
 
 def main(arguments: Arguments) -> int:
-    under = folder(arguments.folder)
-    whole = [
-        found
-        for name, corpus, _ in campaign.plan(1, presets.PRESETS)
-        if (found := one(under, name, corpus))
-    ]
-    if not whole:
+    under, out = folder(arguments.folder), Path(arguments.out)
+    every = [(name, corpus) for name, corpus, _ in campaign.plan(1, presets.PRESETS)]
+    new = {of: found for of in every if (found := one(under, *of))}
+    if not new:
         raise ValueError(f"{under} holds no whole run of a preset's first seed.")
-    write_whole(Path(arguments.out), as_text(whole))
-    print(f"written: {arguments.out}, {len(whole)} runs")
+    before = json.loads(out.read_text("utf-8"))["runs"] if out.exists() else []
+    whole = {(run["preset"], run["corpus"]): run for run in before} | new
+    runs = [whole[of] for of in every if of in whole]
+    write_whole(out, as_text(runs))
+    write_whole(out.with_name("perplexity.svg"), drawing(runs))
+    print(f"written: {arguments.out}, {len(runs)} runs, {len(new)} of them new")
     return 0
 
 
@@ -73,6 +77,29 @@ def as_text(runs: list[dict[str, Any]]) -> str:
     spread = json.dumps({**told, "runs": runs}, indent=1, ensure_ascii=False)
     packed = re.sub(r"\[[-+.\deE,\s]+\]", lambda m: " ".join(m[0].split()), spread)
     return packed + "\n"
+
+
+def drawing(runs: list[dict[str, Any]]) -> str:
+    """The curves, as SVG, those of one text beside each other."""
+    import matplotlib
+
+    matplotlib.use("svg")
+    matplotlib.rcParams["svg.hashsalt"] = "jaxrnn"  # the same picture from the same numbers
+    import matplotlib.pyplot as plt
+
+    corpora = sorted({run["corpus"] for run in runs})
+    figure, axes = plt.subplots(1, len(corpora), figsize=(5 * len(corpora), 4), squeeze=False)
+    for axis, corpus in zip(axes[0], corpora, strict=True):
+        for run in runs:
+            if run["corpus"] == corpus:
+                seen = run["perplexity"]
+                axis.plot(range(1, len(seen) + 1), seen, label=run["preset"], linewidth=1)
+        axis.set(title=corpus, xlabel="epoch", ylabel="perplexity", yscale="log")
+        axis.legend(fontsize="x-small")
+    figure.tight_layout()
+    drawn = io.StringIO()
+    figure.savefig(drawn, format="svg", metadata={"Date": None})
+    return drawn.getvalue()
 
 
 if __name__ == "__main__":

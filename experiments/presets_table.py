@@ -1,9 +1,8 @@
-"""The table of the presets in docs/experiments.md, and docs/perplexity.svg: what `reproduce.py
---write-docs` writes of a whole campaign, and nothing else does."""
+"""The table of the presets in docs/experiments.md, which `reproduce.py --write-docs` alone writes."""
 
 from __future__ import annotations
 
-import io
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import campaign
@@ -14,70 +13,42 @@ from run_dir import write_whole
 
 ROOT = Path(__file__).resolve().parent.parent
 MARK = "<!-- results -->"
+HEAD = ("| preset | published | here: median (lowest … highest) | seeds |", "|---|---|---|---|")
 
 
-def write(curves: Curves, runs: Path) -> None:
-    """The table between the page's two marks, and the picture; ValueError, and both stay as they
-    are, unless the campaign is whole: every preset on eight seeds, the Time Machine's on its own
-    text too."""
-    if missing := missing_runs(curves):
+def write(curves: Curves, runs: Path, names: Collection[str]) -> None:
+    """Between the page's two marks, the rows of these presets; the others stay. ValueError, and the
+    page stays as it is, unless they are whole: on eight seeds, the Time Machine's on its own text
+    too."""
+    if missing := missing_runs(curves, names):
         listed = ", ".join(missing[:3]) + (", …" if len(missing) > 3 else "")
         raise ValueError(
             f"docs/ stays as it is, for {len(missing)} runs of a campaign are not "
             f"in {runs}, or not to their end: {listed}."
         )
-    page, picture = ROOT / "docs" / "experiments.md", ROOT / "docs" / "perplexity.svg"
+    page = ROOT / "docs" / "experiments.md"
     parts = page.read_text(encoding="utf-8").split(MARK)
     if len(parts) != 3:
         raise ValueError(f"{page} needs two lines {MARK}, it has {len(parts) - 1}.")
-    drawn = drawing(curves)
-    write_whole(page, MARK.join((parts[0], f"\n{table(curves)}\n", parts[2])))
-    write_whole(picture, drawn)
+    lines, before = [*HEAD], parts[1].splitlines()
+    for name in presets.PRESETS:
+        stays = (line for line in before if line.startswith(f"| `{name}` |"))
+        lines += rows(name, curves) if name in names else stays
+    write_whole(page, MARK.join((parts[0], "\n" + "\n".join(lines) + "\n", parts[2])))
 
 
-def missing_runs(curves: Curves) -> list[str]:
-    """What a whole campaign has, and this one does not."""
+def missing_runs(curves: Curves, names: Collection[str]) -> list[str]:
+    """What these presets have when they are whole, and lack here."""
     return [
         campaign.name_of(name, corpus, seed)
-        for name, corpus, seed in campaign.plan(campaign.SEEDS, presets.PRESETS)
+        for name, corpus, seed in campaign.plan(campaign.SEEDS, names)
         if len(curves.get((name, corpus), {}).get(seed, ())) < campaign.epochs_claimed(name, corpus)
     ]
 
 
-def table(curves: Curves) -> str:
-    rows = [
-        "| preset | published | here: median (lowest … highest) | seeds |",
-        "|---|---|---|---|",
-    ]
-    for name, preset in presets.PRESETS.items():
-        for (preset_name, corpus), seeds in curves.items():
-            if preset_name == name:
-                points = results.figures(preset, list(seeds.values()))
-                rows.append(
-                    f"| `{name}` | {preset.published} | {points} on {corpus} | {len(seeds)} |"
-                )
-    return "\n".join(rows)
-
-
-def drawing(curves: Curves) -> str:
-    """The curve of each preset's first seed, as SVG."""
-    import matplotlib
-
-    matplotlib.use("svg")
-    matplotlib.rcParams["svg.hashsalt"] = "jaxrnn"  # the same picture from the same numbers
-    import matplotlib.pyplot as plt
-
-    corpora = sorted({corpus for _, corpus in curves})
-    figure, axes = plt.subplots(1, len(corpora), figsize=(5 * len(corpora), 4), squeeze=False)
-    for axis, corpus in zip(axes[0], corpora, strict=True):
-        for name in presets.PRESETS:
-            seeds = curves.get((name, corpus))
-            if seeds:
-                run = seeds[min(seeds)]
-                axis.plot(range(1, len(run) + 1), run, label=name, linewidth=1)
-        axis.set(title=corpus, xlabel="epoch", ylabel="perplexity", yscale="log")
-        axis.legend(fontsize="x-small")
-    figure.tight_layout()
-    drawn = io.StringIO()
-    figure.savefig(drawn, format="svg", metadata={"Date": None})
-    return drawn.getvalue()
+def rows(name: str, curves: Curves) -> Iterator[str]:
+    preset = presets.PRESETS[name]
+    for (of, corpus), seeds in curves.items():
+        if of == name:
+            points = results.figures(preset, list(seeds.values()))
+            yield f"| `{name}` | {preset.published} | {points} on {corpus} | {len(seeds)} |"

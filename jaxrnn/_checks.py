@@ -137,9 +137,12 @@ def array(name: str, value: Any) -> Any:
     if isinstance(value, jax.Array):
         return value
     try:
-        return np.asarray(value)
+        array = np.asarray(value)
     except ValueError:
-        raise ValueError(f"{name} must be an array, got {quote(value)}.") from None
+        array = np.empty((), object)
+    if array.dtype.kind in "OSU":
+        raise ValueError(f"{name} must be an array, got {quote(value)}.")
+    return array
 
 
 def dtype_of(name: str, value: Any) -> jnp.dtype:

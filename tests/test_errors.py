@@ -319,6 +319,8 @@ CASES = {
         lambda: run(lengths=[[1], [2, 3]]),
         "`lengths` an array, got [[1], [2",
     ),
+    "lengths of nothing": (lambda: run(lengths=[None] * B), "`lengths` an array, got [None, None"),
+    "mask of words": (lambda: run(mask=["ab"] * T), "`mask` an array, got ['ab', 'ab'"),
     "ragged mask": (lambda: run(mask=[[True], [True] * 2]), "`mask` an array, got [[True]"),
     "lengths' shape": (lambda: run(lengths=jnp.ones(2, int)), "`lengths` (6,) (2,)"),
     "lengths' dtype": (lambda: run(lengths=jnp.ones(B)), "`lengths` must be integers, got float"),

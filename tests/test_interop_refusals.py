@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import pickle
 import subprocess
 import sys
+from functools import partial
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
@@ -340,6 +342,24 @@ def test_other_malformed_weights_are_a_sentence(words):
     with pytest.raises(ValueError, match=words) as caught:
         read(*given)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("wrong", [3, [3], [["lstm"]], b"lstm"])
+def test_a_name_that_is_none_is_quoted(wrong):
+    layer = unroll(lstm(3, recurrent_bias=False))
+    params = layer.init(jax.random.key(0), 2, "float32")
+    tree = interop.to_linen(layer.cell, params).params["params"]
+    reads = {
+        "no recurrent module is called": partial(interop.from_torch, state(), prefix=wrong),
+        "the params hold no core": partial(interop.from_haiku, HAIKU, wrong),
+        "no cell lies at": partial(interop.from_tree, {"a": tree}, prefix=wrong),
+    }
+    if importlib.util.find_spec("onnx"):
+        made = interop.to_onnx(layer, params).model
+        reads["no recurrent node is called"] = partial(interop.from_onnx, made, nodes=wrong)
+    for words, read in reads.items():
+        with pytest.raises(InteropError, match=words):
+            read()
 
 
 # Files.

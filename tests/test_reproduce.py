@@ -135,13 +135,24 @@ def test_a_whole_campaign_is_written_into_the_docs_where_that_is_asked(reproduce
     assert house(tmp_path) == before, "it was not asked"
     assert reproduce.main(reproduce.Arguments(8, folder=folder, write_docs=True)) == 0
     after = house(tmp_path)
-    assert (
-        sorted(after) == ["experiments.md", "perplexity.svg"] and "<svg" in after["perplexity.svg"]
-    )
     assert after["experiments.md"].startswith("子曰\n")
     assert "old" not in after["experiments.md"] and "mine" not in after["experiments.md"]
     assert "| 1.1 (1.054 … 1.239) @40 on analects | 8 |" in after["experiments.md"]
     assert not reproduce.began and "all runs are there" in capsys.readouterr().out
+
+
+def test_a_preset_gets_its_rows_alone(reproduce, load, tmp_path):
+    """The others stay, in the order of the presets, and need not be there."""
+    page, mark = tmp_path / "house" / "docs" / "experiments.md", load("presets_table").MARK
+    stays = "| `tm-gru-concise` | old |"
+    page.write_text(f"{mark}\n{stays}\n| `gru-concise` | old |\n| `gone` | old |\n{mark}\n")
+    only = {name: run for name, run in whole().items() if name.startswith("gru-concise")}
+    folder = campaign_of(tmp_path / "campaign", only)
+    asked = reproduce.Arguments(8, ("gru-concise",), folder=folder, write_docs=True)
+    assert reproduce.main(asked) == 0
+    lines = page.read_text("utf-8").splitlines()
+    assert "| 1.1 (1.054 … 1.239) @40 on analects | 8 |" in lines[3]
+    assert lines[4:] == [stays, mark] and not reproduce.began
 
 
 @pytest.mark.parametrize("lost", ["gru-concise-analects-s7", "tm-gru-concise-time_machine-s0"])
@@ -182,7 +193,6 @@ def test_a_page_without_its_two_marks_is_left_as_it_is(reproduce, tmp_path):
         ({"folder": "file"}, "file is a file, not a folder"),
         ({"folder": "~nobody-of-this-name/x"}, "~nobody-of-this-name/x is no folder"),
         ({"write_docs": True}, "--seeds 8 or more, got 3"),
-        ({"write_docs": True, "seeds": 8, "only": ("gru-concise",)}, "leave --only out"),
     ],
 )
 def test_a_campaign_that_cannot_be_begins_no_run(reproduce, tmp_path, monkeypatch, arguments, said):
@@ -304,6 +314,11 @@ def test_the_curves_of_whole_runs_are_what_the_chapters_draw(load, tmp_path):
     assert (run["preset"], run["corpus"]) == ("gru-concise", "analects")
     assert run["perplexity"] == [float(f"{p:.4g}") for p in seen]
     assert run["sample"] == {"epoch": 40, "texts": ["子曰|学而", "君子|和"]}
+    assert "<svg" in (tmp_path / "perplexity.svg").read_text("utf-8")
+    a_run(tmp_path / "later" / "lstm-concise-analects-s0", seen, samples=samples)
+    assert curves.main(curves.Arguments(str(tmp_path / "later"), str(out))) == 0
+    both = [run["preset"] for run in json.loads(out.read_text("utf-8"))["runs"]]
+    assert both == ["gru-concise", "lstm-concise"], "what the folder lacks stays"
     with pytest.raises(ValueError, match="no whole run"):
         curves.main(curves.Arguments(str(tmp_path / "none"), str(out)))
 

@@ -32,7 +32,7 @@ from jaxrnn.interop._form import (
     natives_of,
 )
 from jaxrnn.interop._result import Result, as_params, by_jax, level_by_level, needs, verified
-from jaxrnn.interop._state import Named, arrays
+from jaxrnn.interop._state import Named, arrays, several
 
 IGFO = (0, 2, 1, 3)  # its own inverse
 
@@ -105,7 +105,7 @@ def from_haiku(
             f"say which is on which: name them with `cores`, bottom first."
         )
     alone = isinstance(cores, str)
-    wanted = [cores] if alone else list(found if cores is None else cores)
+    wanted = list(found) if cores is None else several(cores)
     named, levels = Named("the params", flat), []
     for each in wanted:
         pair = each if isinstance(each, tuple) else (each,)
@@ -149,7 +149,7 @@ def _natural(name: str) -> list[Any]:
 
 
 def _walk(named: Named, found: Mapping[str, type], name: Any, reverse: bool) -> Walk:
-    if name not in found:
+    if not isinstance(name, str) or name not in found:
         listed = ", ".join(map(repr, found))
         raise InteropError(f"the params hold no core {quote(name)}; there is {listed}.")
     if found[name] is cells.LSTM:

@@ -31,7 +31,7 @@ from jaxrnn.interop._form import (
 )
 from jaxrnn.interop._onnx_graph import NODES, Graph, answerer
 from jaxrnn.interop._result import Result, as_params, needs, verified
-from jaxrnn.interop._state import Named
+from jaxrnn.interop._state import Named, several
 
 IOFC, IFGO, ZRN = (0, 3, 1, 2), (0, 2, 3, 1), (1, 0, 2)  # ours -> theirs, and back; its own inverse
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
@@ -146,11 +146,10 @@ def _chosen(recurrent: list[Any], nodes: Any) -> list[Any]:
     if nodes is None:
         return recurrent
     by_name = {node.name: node for node in recurrent}
-    nodes = [nodes] if isinstance(nodes, str) else list(nodes)
-    for name in nodes:
-        if name not in by_name:
+    for name in several(nodes):
+        if not isinstance(name, str) or name not in by_name:
             raise InteropError(f"no recurrent node is called {quote(name)}; there is {listed}.")
-    return [by_name[name] for name in nodes]
+    return [by_name[name] for name in several(nodes)]
 
 
 def _level(onnx: Any, node: Any, named: Named) -> tuple[Walk, ...]:

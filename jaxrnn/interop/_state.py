@@ -53,6 +53,11 @@ def is_float(a: np.ndarray) -> bool:
     return np.issubdtype(a.dtype, np.floating) or a.dtype == ml_dtypes.bfloat16
 
 
+def several(names: Any) -> list[Any]:
+    """What was asked for by name, one or more; what is no name is refused where it is not found."""
+    return [*names] if isinstance(names, list | tuple) else [names]
+
+
 class Named:
     """Arrays that are taken one by one, each checked; what is left over is told at the end."""
 

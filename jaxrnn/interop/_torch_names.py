@@ -12,7 +12,7 @@ from jaxrnn import cells
 from jaxrnn._checks import quote
 from jaxrnn.cells._vanilla import Activation
 from jaxrnn.interop._form import InteropError, vanilla
-from jaxrnn.interop._state import Named, check_names
+from jaxrnn.interop._state import Named, check_names, several
 
 NAME = re.compile(
     r"(?P<prefix>(?:.*\.)?)(?:weight_ih|weight_hh|bias_ih|bias_hh|weight_hr)"
@@ -143,8 +143,6 @@ def chosen(found: list[Module], prefix: str | Sequence[str] | None) -> list[Modu
             "the state dict holds no recurrent module: none of its names ends as torch's do, in "
             "weight_ih_l0 say."
         )
-    if prefix is not None and not isinstance(prefix, str) and not prefix:
-        raise InteropError(f"`prefix` names nothing; there is {listed}.")
     if prefix is None:
         if len(found) > 1:
             raise InteropError(
@@ -153,7 +151,9 @@ def chosen(found: list[Module], prefix: str | Sequence[str] | None) -> list[Modu
             )
         return found
     by_name = {module.prefix.removesuffix("."): module for module in found}
-    wanted = [prefix] if isinstance(prefix, str) else [*prefix]
+    wanted = several(prefix)
+    if not wanted:
+        raise InteropError(f"`prefix` names nothing; there is {listed}.")
     for name in wanted:
         if not isinstance(name, str) or name.removesuffix(".") not in by_name:
             raise InteropError(f"no recurrent module is called {quote(name)}; there is {listed}.")

@@ -14,7 +14,7 @@ from jaxrnn.cells._vanilla import Activation
 from jaxrnn.interop import _haiku, _linen, _nnx
 from jaxrnn.interop._form import Form, InteropError, Walk, model_of, vanilla
 from jaxrnn.interop._result import Result, as_params
-from jaxrnn.interop._state import Named, arrays
+from jaxrnn.interop._state import Named, arrays, several
 
 LINEN = {
     frozenset(["ii", "if", "ig", "io", "hi", "hf", "hg", "ho"]): "LSTM",
@@ -106,8 +106,8 @@ def _cells(tree: Mapping[str, Any], at: str) -> list[tuple[str, tuple[str, Any]]
 
 def _named(found: dict[str, Any], prefix: Any) -> dict[str, Any]:
     chosen: dict[str, Any] = {}
-    for name in [prefix] if isinstance(prefix, str) else prefix:
-        at = name.strip("/")
+    for name in several(prefix):
+        at = name.strip("/") if isinstance(name, str) else "/"
         there = {p: cell for p, cell in found.items() if p == at or p.startswith(f"{at}/")}
         if not there:
             listed = ", ".join(map(repr, found))

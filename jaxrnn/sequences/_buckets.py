@@ -76,7 +76,7 @@ def bucketed(
 
     Raises at the call, not at the first batch: ValueError for what `pad` refuses, boundaries that
     do not increase, a sequence longer than the last of them, a batch_size below 1, and a seed that
-    is no integer of 0 or more.
+    is no integer of 0 or more; TypeError for what is no list of sequences.
 
     >>> from jaxrnn import sequences
     >>> documents = [np.arange(n) for n in (3, 7, 2, 8, 3)]
@@ -87,7 +87,7 @@ def bucketed(
     bounds = _increasing(boundaries)
     _values.one_of("side", side, get_args(Side))
     _values.flag("drop_last", drop_last)
-    sequences = list(sequences)
+    sequences = _ragged.listed("sequences", sequences)
     arrays = _ragged.arrays(sequences, range(len(sequences)))
     bucket_of = _bucket_of(arrays, bounds)
     rng = None if seed is None else _rng(seed)
@@ -147,7 +147,8 @@ def restore(
     `count` sequences, whatever the order of the batches.
 
     Raises ValueError where a sequence is in none of them, as `drop_last` leaves some out, and where
-    the outputs, the batches or the count do not fit each other.
+    the outputs, the batches or the count do not fit each other; TypeError for what is no list, and
+    batches that are no `Padded`.
 
     >>> from jaxrnn import sequences
     >>> documents = [np.arange(n) for n in (3, 7, 2, 8, 3)]
@@ -157,7 +158,8 @@ def restore(
     [3, 7, 2, 8, 3]
     """
     count, found = _values.positive("count", count), {}
-    outputs, batches = list(outputs), list(batches)
+    outputs = _ragged.listed("outputs", outputs)
+    batches = [_ragged.of_type("batches", b, Padded) for b in _ragged.listed("batches", batches)]
     if len(outputs) != len(batches):
         raise ValueError(
             f"restore needs an output for each batch, got {len(outputs)} for {len(batches)}."

@@ -40,7 +40,8 @@ def pack(sequences: Iterable[ArrayLike], steps: int, rows: int | None = None) ->
     depends on the lengths alone, so labels of the same lengths are laid out alike by the same call.
 
     Raises ValueError for sequences that `pad` refuses, for an empty document (it would leave no
-    trace to unpack), for one longer than `steps`, and where `rows` are too few.
+    trace to unpack), for one longer than `steps`, and where `rows` are too few; TypeError for what
+    is no list.
 
     >>> packed = jaxrnn.sequences.pack([np.array([1, 2, 3]), np.array([4]), np.array([5, 6])], 4)
     >>> packed.xs.T.tolist()
@@ -49,7 +50,7 @@ def pack(sequences: Iterable[ArrayLike], steps: int, rows: int | None = None) ->
     [[1, 0, 0, 1], [1, 0, 0, 0]]
     """
     steps = _values.positive("steps", steps)
-    sequences = list(sequences)
+    sequences = _ragged.listed("sequences", sequences)
     arrays = _ragged.arrays(sequences, range(len(sequences)))
     lengths = np.array([len(array) for array in arrays])
     _check(lengths, steps)
@@ -104,14 +105,15 @@ def _rows(rows: int | None, needed: int, steps: int) -> int:
 def unpack(ys: ArrayLike, packed: Packed) -> list[np.ndarray]:
     """ys (T, B, ...) -> arrays (T_i, ...), one a document, in the order that `pack` was given.
 
-    Raises ValueError where ys are not (T, B, ...) of `packed`.
+    Raises ValueError where ys are not (T, B, ...) of `packed`, TypeError where that is no `Packed`.
 
     >>> from jaxrnn import sequences
     >>> packed = sequences.pack([np.array([1, 2, 3]), np.array([4]), np.array([5, 6])], 4)
     >>> [row.tolist() for row in sequences.unpack(packed.xs, packed)]
     [[1, 2, 3], [4], [5, 6]]
     """
-    ys, index = np.asarray(ys), np.asarray(packed.index)
+    index = np.asarray(_ragged.of_type("packed", packed, Packed).index)
+    ys = np.asarray(ys)
     if ys.shape[:2] != index.shape:
         T, B = index.shape
         raise ValueError(f"ys must be (T, B, ...) = ({T}, {B}, ...), got shape {ys.shape}.")

@@ -55,7 +55,8 @@ def pad(
     allowed, as arrays of the others' dtype.
 
     Raises ValueError for no sequence, for sequences that differ in dtype or in the axes after
-    time, for one longer than `steps`, another side, and an index out of range.
+    time, for one longer than `steps`, another side, and an index out of range; TypeError for what
+    is no list.
 
     >>> from jaxrnn import sequences
     >>> batch = sequences.pad([np.array([1, 2, 3]), np.array([4])])
@@ -63,7 +64,7 @@ def pad(
     ([[1, 2, 3], [4, 0, 0]], [[True, True, True], [True, False, False]])
     """
     _values.one_of("side", side, get_args(Side))
-    sequences = list(sequences)
+    sequences = _ragged.listed("sequences", sequences)
     columns = _columns(index, len(sequences))
     filled = columns >= 0
     arrays = _ragged.arrays(sequences, columns[filled])

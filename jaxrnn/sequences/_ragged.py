@@ -1,11 +1,28 @@
 """What was given, as arrays and integers, or one sentence that quotes what is refused."""
 
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from jaxrnn._values import quote
+
+T = TypeVar("T")
+
+
+def listed(name: str, values: object) -> list:
+    """What is given one by one, as a list; TypeError where it is nothing of the kind."""
+    try:
+        return list(values)  # pyright: ignore[reportArgumentType]
+    except TypeError:
+        raise TypeError(f"`{name}` must be a list of arrays, got {quote(values)}.") from None
+
+
+def of_type(name: str, value: object, kind: type[T]) -> T:
+    if not isinstance(value, kind):
+        raise TypeError(f"`{name}` must be of {kind.__name__}, got {quote(value)}.")
+    return value
 
 
 def arrays(sequences: Sequence[ArrayLike], index: Iterable[int]) -> list[np.ndarray]:
