@@ -51,7 +51,7 @@ def added(document: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
     for what in ("machine", "versions"):
         new, old = ({**of[what], "load": 0} for of in (document, before))
         if new != old:
-            raise ValueError(f"`--add`: the rows that are there are of another {what}: {old}.")
+            raise ValueError(f"`--add`: the rows that are there have other {what}: {old}.")
     told = [*before.get("before", []), {k: before[k] for k in ("command", *RUN)}]
     return document | {"rows": before["rows"], "before": told}
 

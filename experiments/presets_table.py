@@ -1,4 +1,4 @@
-"""The table of the presets in docs/experiments.md, which `reproduce.py --write-docs` alone writes."""
+"""The table of the presets in docs/experiments.md, which `reproduce.py --write-docs` writes."""
 
 from __future__ import annotations
 

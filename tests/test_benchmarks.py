@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import chex
 import jax
@@ -130,3 +131,16 @@ def test_a_run_cut_off_before_its_first_row_has_a_page(module):
     document = json.loads((page.RESULTS / f"{name}.json").read_text("utf-8"))
     told = module.render(document | {"rows": {}, "interrupted": True})
     assert "Interrupted: only what was finished is here." in told
+
+
+def test_rows_are_added_to_those_of_the_same_machine():
+    chosen = SimpleNamespace(rounds=2, toy=True, force=False)
+    first = page.begun("first", chosen, {}) | {"rows": {"a": {}, "b": {}}}
+    second = page.added(page.begun("second", chosen, {}), first)
+    third = page.added(page.begun("third", chosen, {}), second)
+    assert [*third["rows"]] == ["a", "b"]
+    assert [run["command"] for run in third["before"]] == ["first", "second"]
+    told = page.page("title", third)
+    assert all(f"- `{run}`" in told for run in ("first", "second", "third"))
+    with pytest.raises(ValueError, match="other versions"):
+        page.added(page.begun("fourth", chosen, {}), first | {"versions": {"jax": "0.1"}})
