@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from _table import CELLS
+from jax import export
 
 import jaxrnn
 from jaxrnn.engine import _products, _turned, traced_for
@@ -103,6 +104,15 @@ def test_which_are_turned(narrow):
     assert asked(dtype="bfloat16") == asked(matmul_dtype="bfloat16") == asked(engine="scan") == 0
     with traced_for("cuda"):
         assert asked() == 0
+
+
+@pytest.mark.parametrize("form", ["T, 32, 3", "20, B, 3", "T, B, 3", "T, 3"])
+def test_a_size_that_is_not_known_is_left_as_it_is(form, narrow):
+    layer = jaxrnn.unroll(jaxrnn.lstm(8))
+    params = jax.eval_shape(lambda: layer.init(jax.random.key(0), 3, "float32"))
+    xs = jax.ShapeDtypeStruct(export.symbolic_shape(form), "float32")
+    assert barriers(params, xs) == 0
+    assert export.export(jax.jit(gradient(layer)))(params, xs).in_avals[-1].shape == xs.shape
 
 
 def test_not_with_wide_vectors_nor_where_nobody_tells(monkeypatch, tmp_path):

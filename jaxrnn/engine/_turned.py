@@ -51,9 +51,10 @@ def pays(equation: Any, narrow: Any, rows: tuple[Any, ...], w: Any) -> bool:
 
 def forwards(equation: Any, narrow: Any, steps: Any, x: Any, w: Any) -> Any:
     """x w at an instant of a loop of so many; XLA takes the barrier's wᵀ out of the loop."""
-    if steps < _STEPS or not pays(equation, narrow, x.shape[:-1], w):
-        return _products.multiply(equation, narrow, x, w)
-    return _turned(equation, jax.lax.optimization_barrier(w.T), x)
+    long = isinstance(steps, int) and steps >= _STEPS  # a symbolic T is not known
+    if long and pays(equation, narrow, x.shape[:-1], w):
+        return _turned(equation, jax.lax.optimization_barrier(w.T), x)
+    return _products.multiply(equation, narrow, x, w)
 
 
 def back(equation: Any, narrow: Any, w: Any, ct: Any) -> Any:

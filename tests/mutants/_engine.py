@@ -112,8 +112,8 @@ TURNED = Group(
             "turned-once-a-step",
             "a loop of few steps lays the matrix out anew",
             TURNED_PY,
-            "steps < _STEPS or not",
-            "not",
+            "if long and pays",
+            "if pays",
         ),
         Mutant(
             "turned-in-the-loop",
