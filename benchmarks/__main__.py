@@ -31,7 +31,8 @@ def words(name: str, module: Any, given: list[str]) -> argparse.Namespace:
     add("--wait", type=float, default=0, metavar="SECONDS", help="for the machine to become quiet")
     add("--force", action="store_true", help="measure even under load; the result says so")
     add("--toy", action="store_true", help="tiny sizes: tries the machinery, says nothing of speed")
-    add("--add", action="store_true", help="to the rows that are there; only its own are replaced")
+    if not hasattr(module, "run"):
+        add("--add", action="store_true", help="to the rows there; only its own are replaced")
     add("--out", type=Path, help="the JSON, .md beside it; else in results/, a toy's in runs/")
     for word, how in getattr(module, "WORDS", {}).items():
         add(word, **how)

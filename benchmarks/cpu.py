@@ -31,12 +31,12 @@ LEGEND = f"""\
 Milliseconds a call, the least of all calls (jaxrnn: and the median). *memory kept*: jaxrnn where
 the environment has `{" ".join(f"{k}={v}" for k, v in KEEP.items())}`.
 *products alone*: a JAX program with the same matrix products in the same scans and nothing else;
-*÷ products*: jaxrnn over it, below 1 where it does a product in another form
-(`engine/_turned.py`). *floor*: the FLOPs that cannot be avoided over the peak
-of a 2048³ product in this run; *of floor*: the share of that peak that jaxrnn reaches. *vs*: how
-many times jaxrnn's time the other takes; above 1, jaxrnn is faster. † every turn was disturbed by
-other processes. – is not offered by that framework; the notes tell where a framework computes
-another variant of the cell."""
+*÷ products*: jaxrnn over it, which can be below 1: they are measured too, and jaxrnn may do a
+product in another form (`jaxrnn/engine/_turned.py`). *floor*: the FLOPs that cannot be avoided
+over the peak of a 2048³ product, in the last run; *of floor*: the share of that peak that jaxrnn
+reaches, above 100 % where it was less disturbed. *vs*: how many times jaxrnn's time the other
+takes; above 1, jaxrnn is faster. † every turn was disturbed by other processes. – is not offered
+by that framework; the notes tell where a framework computes another variant of the cell."""
 
 
 def facts(chosen: Any) -> dict[str, Any]:

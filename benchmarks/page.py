@@ -47,13 +47,16 @@ def begun(command: str, chosen: Any, facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def added(document: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
-    """To the rows of a run before, of the same machine and versions."""
-    for what in ("machine", "versions"):
-        new, old = ({**of[what], "load": 0} for of in (document, before))
+    """To the rows of a run before, of the same machine, versions and sizes."""
+    for what in ("machine", "versions", "facts", "toy"):
+        new, old = document[what], before[what]
+        if what == "machine":
+            new, old = new | {"load": 0}, old | {"load": 0}
         if new != old:
-            raise ValueError(f"`--add`: the rows that are there have other {what}: {old}.")
+            raise ValueError(f"`--add`: the rows that are there have another {what}: {old}.")
     told = [*before.get("before", []), {k: before[k] for k in ("command", *RUN)}]
-    return document | {"rows": before["rows"], "before": told}
+    warned = {k: document[k] or before[k] for k in WARNINGS}
+    return document | warned | {"rows": before["rows"], "before": told}
 
 
 def commit() -> str:

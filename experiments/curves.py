@@ -44,8 +44,9 @@ def main(arguments: Arguments) -> int:
     before = json.loads(out.read_text("utf-8"))["runs"] if out.exists() else []
     whole = {(run["preset"], run["corpus"]): run for run in before} | new
     runs = [whole[of] for of in every if of in whole]
+    drawn = drawing(runs)
     write_whole(out, as_text(runs))
-    write_whole(out.with_name("perplexity.svg"), drawing(runs))
+    write_whole(out.with_name("perplexity.svg"), drawn)
     print(f"written: {arguments.out}, {len(runs)} runs, {len(new)} of them new")
     return 0
 

@@ -133,15 +133,15 @@ def _is_size(value: Any) -> bool:
 
 
 def array(name: str, value: Any) -> Any:
-    """Arrays as they are, lists as NumPy's; lists within it must be of one length."""
+    """Arrays as they are, lists of numbers as NumPy's; lists within it must be of one length."""
     if isinstance(value, jax.Array):
         return value
     try:
         array = np.asarray(value)
     except ValueError:
-        array = np.empty((), object)
+        raise ValueError(f"{name} must be an array, got {quote(value)}.") from None
     if array.dtype.kind in "OSU":
-        raise ValueError(f"{name} must be an array, got {quote(value)}.")
+        raise ValueError(f"{name} must be an array of numbers, got {quote(value)}.")
     return array
 
 

@@ -142,5 +142,25 @@ def test_rows_are_added_to_those_of_the_same_machine():
     assert [run["command"] for run in third["before"]] == ["first", "second"]
     told = page.page("title", third)
     assert all(f"- `{run}`" in told for run in ("first", "second", "third"))
-    with pytest.raises(ValueError, match="other versions"):
-        page.added(page.begun("fourth", chosen, {}), first | {"versions": {"jax": "0.1"}})
+    assert page.added(page.begun("fourth", chosen, {}), first | {"forced": True})["forced"]
+    for what, other in {"versions": {"jax": "0.1"}, "toy": False, "facts": {"T": 5}}.items():
+        with pytest.raises(ValueError, match=f"another {what}"):
+            page.added(page.begun("fourth", chosen, {}), first | {what: other})
+
+
+def test_a_run_adds_its_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(page, "RUNS", tmp_path)
+
+    def rows(chosen):
+        yield chosen.row, {"it": turns.once(lambda: {"seconds": 1.0})}
+
+    def render(document):
+        return page.page("title", document)
+
+    module = SimpleNamespace(rows=rows, render=render)
+    chosen = SimpleNamespace(rounds=1, toy=True, force=True, wait=0, out=tmp_path / "a.json")
+    for row, add in (("a", False), ("b", True), ("a", True)):
+        chosen.row, chosen.add = row, add
+        assert command.measure(module, chosen, f"run {row}") == 0
+    document = json.loads(chosen.out.read_text("utf-8"))
+    assert [*document["rows"]] == ["a", "b"] and len(document["before"]) == 2

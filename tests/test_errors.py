@@ -5,6 +5,7 @@ import dataclasses
 import inspect
 import pickle
 import re
+from types import SimpleNamespace
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import jax
@@ -126,6 +127,11 @@ CASES = {
     "engine": (lambda: unroll(LSTM, engine="fast"), "`engine` 'auto', 'derived' 'fast'"),
     "padding": (lambda: unroll(LSTM, padding="same"), "`padding` 'zero', 'held' 'same'"),
     "pair's engine": (lambda: bidirectional(LSTM, engine="fast"), "`engine` 'auto' 'fast'"),
+    "half a cell": (lambda: unroll(wrong(SimpleNamespace(step=print))), "unroll needs a cell got"),
+    "half a layer": (
+        lambda: language_model(wrong(SimpleNamespace(apply=print)), 5),
+        "language_model needs a layer got",
+    ),
     "no cell": (lambda: unroll(wrong(3)), "unroll needs a cell got 3"),
     "layer as cell": (lambda: unroll(LAYER), "unroll needs a cell Unroll"),
     "pair of layers": (lambda: bidirectional(LAYER), "needs a cell Unroll"),
@@ -319,8 +325,11 @@ CASES = {
         lambda: run(lengths=[[1], [2, 3]]),
         "`lengths` an array, got [[1], [2",
     ),
-    "lengths of nothing": (lambda: run(lengths=[None] * B), "`lengths` an array, got [None, None"),
-    "mask of words": (lambda: run(mask=["ab"] * T), "`mask` an array, got ['ab', 'ab'"),
+    "lengths of nothing": (
+        lambda: run(lengths=[None] * B),
+        "`lengths` array of numbers, got",
+    ),
+    "mask of words": (lambda: run(mask=["ab"] * T), "`mask` array of numbers, got ['ab'"),
     "ragged mask": (lambda: run(mask=[[True], [True] * 2]), "`mask` an array, got [[True]"),
     "lengths' shape": (lambda: run(lengths=jnp.ones(2, int)), "`lengths` (6,) (2,)"),
     "lengths' dtype": (lambda: run(lengths=jnp.ones(B)), "`lengths` must be integers, got float"),

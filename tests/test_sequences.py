@@ -426,11 +426,11 @@ CASES = {
         lambda: sequences.pad([Elsewhere()]),
         "sequence 0 must be an array (T, ...) of numbers got elsewhere",
     ),
-    "pad: no list": (lambda: sequences.pad(3), "`sequences` must be a list of arrays, got 3"),
-    "pack: no list": (lambda: sequences.pack(None, 4), "`sequences` a list of arrays, got None"),
+    "pad: no list": (lambda: sequences.pad(3), "`sequences` must be a list, got 3"),
+    "pack: no list": (lambda: sequences.pack(None, 4), "`sequences` a list, got None"),
     "bucketed: no list": (
         lambda: sequences.bucketed(3, 2, (3, 8)),
-        "`sequences` must be a list of arrays, got 3",
+        "`sequences` must be a list, got 3",
     ),
     "restore: no list": (lambda: sequences.restore(3, [], 1), "`outputs` must be a list got 3"),
     "restore: other batches": (

@@ -1,5 +1,6 @@
 """Products of a loop from the other side: what they give, and where they are so."""
 
+import dataclasses
 import re
 
 import jax
@@ -78,13 +79,13 @@ def test_no_instant_turns_the_matrix(everywhere, getkey):
     assert not any(re.search(turned, body) for body in bodies)
 
 
-def barriers(params, xs, **how):
-    """How many more a walk forwards has than without a product that is turned."""
+def barriers(params, xs, cell=None, learn=False, **how):
+    """How many more a walk forwards has, or its gradient, than without a product that is turned."""
 
     def count():
-        layer = jaxrnn.unroll(jaxrnn.lstm(8), **how)
-        program = jax.make_jaxpr(lambda p, xs: layer.apply(p, None, xs)[1])(params, xs)
-        return str(program).count("optimization_barrier")
+        layer = jaxrnn.unroll(cell or jaxrnn.lstm(8), **how)
+        run = gradient(layer) if learn else lambda p, xs: layer.apply(p, None, xs)[1]
+        return str(jax.make_jaxpr(run)(params, xs)).count("optimization_barrier")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_turned, "pays", lambda *_: False)
@@ -94,11 +95,14 @@ def barriers(params, xs, **how):
     return count() - plain
 
 
-def test_which_are_turned(narrow):
-    def asked(T=16, rows=32, dtype="float32", **how):
-        params = jax.eval_shape(lambda: jaxrnn.lstm(8).init(jax.random.key(0), 3, dtype))
-        return barriers(params, jax.ShapeDtypeStruct((T, *np.atleast_1d(rows), 3), dtype), **how)
+def asked(T=16, rows=32, dtype="float32", cell=None, **how):
+    cell = cell or jaxrnn.lstm(8)
+    params = jax.eval_shape(lambda: cell.init(jax.random.key(0), 3, dtype))
+    xs = jax.ShapeDtypeStruct((T, *np.atleast_1d(rows), 3), dtype)
+    return barriers(params, xs, cell, **how)
 
+
+def test_which_are_turned(narrow):
     assert asked() == asked(T=300) == asked(rows=4) == asked(rows=64) == asked(rows=(2, 2)) == 2
     assert asked(T=15) == asked(rows=1) == asked(rows=65) == asked(rows=()) == asked(rows=0) == 0
     assert asked(dtype="bfloat16") == asked(matmul_dtype="bfloat16") == asked(engine="scan") == 0
@@ -126,8 +130,42 @@ def test_not_with_wide_vectors_nor_where_nobody_tells(monkeypatch, tmp_path):
     assert not _turned._narrow_vectors.__wrapped__()
 
 
-def test_a_small_matrix_is_left_as_it_is(monkeypatch):
+def test_which_are_turned_on_the_way_back(narrow):
+    """Two both ways, and both products of a GRU that resets before; of a short loop, which the
+    chunks of 16 steps are too, those of the way back."""
+    assert asked(learn=True) == asked(T=300, keep="carries", learn=True) == 4
+    assert asked(T=15, learn=True) == asked(T=16, keep="carries", learn=True) == 2
+    before = jaxrnn.gru(8, reset="before")
+    assert asked(cell=before, learn=True) == 8 and asked(T=15, cell=before, learn=True) == 4
+    assert asked(rows=2, learn=True) == 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Across:
+    """h' = tanh(x W + h Vᵀ)"""
+
+    output_size: int = 8
+    fast: bool = False  # V is a leaf of the carry
+
+    def init(self, key, input_size, dtype=None):
+        return jnp.ones((input_size, 8), dtype), jnp.ones((8, 8), dtype)
+
+    def initial_carry(self, params, batch_shape=()):
+        h = jnp.zeros((*batch_shape, 8), params[0].dtype)
+        return (h, params[1]) if self.fast else h
+
+    def step(self, params, carry, x):
+        h, v = carry if self.fast else (carry, params[1])
+        h = jnp.tanh(x @ params[0] + (h @ v if self.fast else jnp.einsum("bi,oi->bo", h, v)))
+        return ((h, v * 0.9) if self.fast else h), h
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_what_is_no_plain_product_of_one_matrix_is_left_as_it_is(fast, narrow):
+    assert asked(cell=Across(fast=fast)) == 0
+
+
+def test_from_two_mebibytes_on(monkeypatch):
     monkeypatch.setattr(_turned, "_narrow_vectors", lambda: True)
-    xs = jax.ShapeDtypeStruct((16, 32, 3), "float32")
-    small = jax.eval_shape(lambda: jaxrnn.lstm(8).init(jax.random.key(0), 3, "float32"))
-    assert barriers(small, xs) == 0
+    assert asked(cell=jaxrnn.lstm(512)) == asked(cell=jaxrnn.lstm(363)) == 2
+    assert asked(cell=jaxrnn.lstm(362)) == 0

@@ -38,7 +38,7 @@ class Joint:
         return jax.ShapeDtypeStruct((one.shape[0], sum(self.widths)), one.dtype)
 
     def __call__(self, narrow: Any, steps: Any, *operands: Any) -> list[Any]:
-        """The sums at one of so many instants that follow each other in a loop."""
+        """The sums at one of so many instants for which the weight stays the same."""
         whole = _turned.forwards(self.equation, narrow, steps, *operands)
         return self.split(whole) if self.weights else [whole]
 

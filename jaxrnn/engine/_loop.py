@@ -13,7 +13,7 @@ from jaxrnn.engine import _activations, _products, _turned
 from jaxrnn.engine._joint import Joint
 from jaxrnn.engine._program import look
 from jaxrnn.engine._project import do
-from jaxrnn.engine._read import Reading
+from jaxrnn.engine._read import ONCE, Reading
 
 custom_vjp: Any = jax.custom_vjp  # what it makes has no type that a checker can use
 
@@ -26,7 +26,9 @@ def instant(
     env = _env(reading, w, carry, drives)
     for e in reading.loop:
         if joint := reading.joint_at.get(id(e)):
-            outs = joint(reading.narrow, steps, *(look(env, v) for v in joint.operands))
+            stays = reading.rank(joint.operands[1]) == ONCE
+            operands = (look(env, v) for v in joint.operands)
+            outs = joint(reading.narrow, steps if stays else 1, *operands)
             env |= dict(zip([p.outvars[0] for p in joint.products], outs, strict=True))
         elif id(e) in reading.gates_at:
             _gates(reading, reading.gates_at[id(e)], env)

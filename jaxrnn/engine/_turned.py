@@ -1,9 +1,9 @@
 """A loop's product from the other side: x w as (wᵀ xᵀ)ᵀ, for what a CPU is faster at.
 
-XLA's product of few rows with a wide matrix lays the whole matrix out anew at each instant. Where
-the rows are what it lays out, the matrix is only read: on a CPU without AVX-512, a matrix of 2 MiB
-and more then takes down to a third of the time (``python -m benchmarks cpu``, the rows of 512 and
-1024). With AVX-512 the plain product is near the peak, and stays.
+XLA's product of few rows with a large matrix is far from a CPU's peak; with the rows on the other
+side it is near. On an x86 of AVX2 and no AVX-512, whole layers of 1024 take 0.6 to 0.9 of the time
+of their plain products alone (``python -m benchmarks cpu``, *÷ products*). With AVX-512 the plain
+product is near the peak, and stays; so it does where the system does not tell.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _STEPS = 16  # of the loop, for which wᵀ is laid out once
 
 @cache
 def _narrow_vectors() -> bool:
-    """Whether this is an x86 of AVX2 and no AVX-512; not known is no."""
+    """Whether this is an x86 of AVX2 and no AVX-512, as Linux tells; not known is no."""
     try:
         flags = Path("/proc/cpuinfo").read_text().split()
     except OSError:
@@ -50,7 +50,7 @@ def pays(equation: Any, narrow: Any, rows: tuple[Any, ...], w: Any) -> bool:
 
 
 def forwards(equation: Any, narrow: Any, steps: Any, x: Any, w: Any) -> Any:
-    """x w at an instant of a loop of so many; XLA takes the barrier's wᵀ out of the loop."""
+    """x w at an instant of so many with one w; XLA takes the barrier's wᵀ out of their loop."""
     long = isinstance(steps, int) and steps >= _STEPS  # a symbolic T is not known
     if long and pays(equation, narrow, x.shape[:-1], w):
         return _turned(equation, jax.lax.optimization_barrier(w.T), x)

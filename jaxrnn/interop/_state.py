@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import ml_dtypes
@@ -55,7 +55,8 @@ def is_float(a: np.ndarray) -> bool:
 
 def several(names: Any) -> list[Any]:
     """What was asked for by name, one or more; what is no name is refused where it is not found."""
-    return [*names] if isinstance(names, list | tuple) else [names]
+    alone = isinstance(names, str | bytes) or not isinstance(names, Iterable)
+    return [names] if alone else [*names]
 
 
 class Named:

@@ -14,9 +14,10 @@ T = TypeVar("T")
 def listed(name: str, values: object) -> list:
     """What is given one by one, as a list; TypeError where it is nothing of the kind."""
     try:
-        return list(values)  # pyright: ignore[reportArgumentType]
+        given = iter(values)  # pyright: ignore[reportArgumentType, reportCallIssue]
     except TypeError:
-        raise TypeError(f"`{name}` must be a list of arrays, got {quote(values)}.") from None
+        raise TypeError(f"`{name}` must be a list, got {quote(values)}.") from None
+    return list(given)
 
 
 def of_type(name: str, value: object, kind: type[T]) -> T:

@@ -104,7 +104,9 @@ TURNED = Group(
         test_which_are_turned
         test_two_axes_of_a_batch
         test_not_with_wide_vectors_nor_where_nobody_tells
-        test_a_small_matrix_is_left_as_it_is
+        test_from_two_mebibytes_on
+        test_which_are_turned_on_the_way_back
+        test_what_is_no_plain_product_of_one_matrix_is_left_as_it_is[True]
         test_no_instant_turns_the_matrix""",
     ),
     (
@@ -135,6 +137,34 @@ TURNED = Group(
             TURNED_PY,
             'return "avx2" in flags and "avx512f" not in flags',
             'return "avx2" in flags',
+        ),
+        Mutant(
+            "turned-one-way",
+            "on the way back, what waits for the instant before is not turned",
+            "engine/_awaited.py",
+            "_turned.back(",
+            "_products.back(",
+        ),
+        Mutant(
+            "turned-first-alone",
+            "on the way back, a product of the middle of an instant is not turned",
+            "engine/_loop.py",
+            "_products.adjoint(*of, back=_turned.back)",
+            "_products.adjoint(*of)",
+        ),
+        Mutant(
+            "turned-in-training-once",
+            "a walk that will go back counts as a loop of one step",
+            "engine/_derived.py",
+            "after, outs, points = instant(reading, w, carry, put(drives, spent, spent_here), T)",
+            "after, outs, points = instant(reading, w, carry, put(drives, spent, spent_here))",
+        ),
+        Mutant(
+            "turned-fast-weights",
+            "a matrix that changes in the loop is laid out anew at each instant",
+            "engine/_loop.py",
+            "steps if stays else 1",
+            "steps",
         ),
         Mutant(
             "turned-small",
