@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxrnn._adjoint import pick, put
-from jaxrnn.engine import _products, _turned
+from jaxrnn.engine import _products
 from jaxrnn.engine._read import Reading
 
 
@@ -61,6 +61,6 @@ class Awaited:
         for joint, whole in zip(self.joints, sums, strict=True):
             x, w = joint.operands
             i = self.reading.carry_in.index(x)
-            back = _turned.back(joint.equation, self.reading.narrow, self.weights[w], whole)
+            back = _products.back(joint.equation, self.reading.narrow, self.weights[w], whole)
             dcarry[i] = back if dcarry[i] is None else dcarry[i] + back
         return pick(dcarry, self.at)

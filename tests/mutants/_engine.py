@@ -140,14 +140,7 @@ TURNED = Group(
         ),
         Mutant(
             "turned-one-way",
-            "on the way back, what waits for the instant before is not turned",
-            "engine/_awaited.py",
-            "_turned.back(",
-            "_products.back(",
-        ),
-        Mutant(
-            "turned-first-alone",
-            "on the way back, a product of the middle of an instant is not turned",
+            "on the way back, no product is turned",
             "engine/_loop.py",
             "_products.adjoint(*of, back=_turned.back)",
             "_products.adjoint(*of)",
