@@ -362,6 +362,16 @@ def test_a_name_that_is_none_is_quoted(wrong):
             read()
 
 
+def test_names_may_come_one_by_one():
+    pytest.importorskip("onnx")
+    layer = unroll(lstm(3))
+    params = layer.init(jax.random.key(0), 2, "float32")
+    made = interop.to_onnx(layer, params).model
+    names = [node.name for node in made.graph.node if node.op_type == "LSTM"]
+    assert names and interop.from_onnx(made, nodes=iter(names)).model == layer
+    assert interop.from_torch(state(), prefix=iter([""])).model == interop.from_torch(state()).model
+
+
 # Files.
 
 

@@ -146,10 +146,11 @@ def _chosen(recurrent: list[Any], nodes: Any) -> list[Any]:
     if nodes is None:
         return recurrent
     by_name = {node.name: node for node in recurrent}
-    for name in several(nodes):
+    wanted = several(nodes)
+    for name in wanted:
         if not isinstance(name, str) or name not in by_name:
             raise InteropError(f"no recurrent node is called {quote(name)}; there is {listed}.")
-    return [by_name[name] for name in several(nodes)]
+    return [by_name[name] for name in wanted]
 
 
 def _level(onnx: Any, node: Any, named: Named) -> tuple[Walk, ...]:

@@ -170,8 +170,8 @@ TURNED = Group(
             "turned-for-a-vector",
             "a batch of one is turned",
             TURNED_PY,
-            "_ROWS = range(4, 65)",
-            "_ROWS = range(1, 65)",
+            "range(4, 65)",
+            "range(1, 65)",
         ),
     ),
 )
